@@ -1,0 +1,37 @@
+"""geometry: what a language model's output matrix means.
+
+Names are loaded when they are first used, so that ``import geometry`` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from geometry.concepts import Concept
+    from geometry.errors import GeometryError
+    from geometry.head import Head, open_head
+    from geometry.landing import Landing
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Concept": "geometry.concepts",
+    "GeometryError": "geometry.errors",
+    "Head": "geometry.head",
+    "Landing": "geometry.landing",
+    "open_head": "geometry.head",
+}
+
+__all__ = ["Concept", "GeometryError", "Head", "Landing", "__version__", "open_head"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'geometry' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
