@@ -1,0 +1,166 @@
+"""A stored matrix: memory-mapped as it lies in its file, decoded only where it is asked for."""
+
+import hashlib
+import mmap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Integer, Shaped
+
+from geometry.checkpoint.guards import opened
+from geometry.checkpoint.header import TensorInfo, short
+from geometry.errors import CheckpointError, TokenError
+
+PAGE = 4096
+SAMPLED_PAGES = 256
+HASHED_BYTES = 2**24
+
+# bf16 has no NumPy type: its bits are kept as integers, being the upper half of a float32
+STORED: Mapping[str, np.dtype[Any]] = {
+    "F32": np.dtype("<f4"),
+    "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),
+}
+
+
+def check_dtype(info: TensorInfo) -> None:
+    """Refuse a tensor whose numbers are not plain F32, F16 or BF16."""
+    if info.dtype not in STORED:
+        raise CheckpointError(
+            f"{info.file}: tensor {short(info.name)} is stored as {info.dtype}; expected F32, F16 or BF16: "
+            "quantised and double-precision heads cannot be read yet; take an unquantised checkpoint"
+        )
+
+
+def decode(raw: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    """Return stored numbers as float32, exactly: each of the three types is a subset of it."""
+    if raw.dtype == np.uint16:
+        wide = raw.astype(np.uint32)
+        np.left_shift(wide, 16, out=wide)
+        return wide.view(np.float32)
+    return np.asarray(raw, dtype=np.float32)
+
+
+def map_matrix(info: TensorInfo) -> "StoredMatrix":
+    """Map the 2-D tensor ``info`` read-only; no byte of it is read yet."""
+    check_dtype(info)
+    if len(info.shape) != 2 or 0 in info.shape:
+        raise CheckpointError(
+            f"{info.file}: tensor {short(info.name)} has shape {list(info.shape)}; "
+            "expected (vocab, dim), both at least 1"
+        )
+    skip = info.offset % mmap.ALLOCATIONGRANULARITY
+    with opened(info.file, inside=None) as fd:
+        try:
+            mapped = mmap.mmap(fd, info.nbytes + skip, access=mmap.ACCESS_READ, offset=info.offset - skip)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{info.file} cannot be mapped: {error}; did the file change?") from error
+    stored = np.frombuffer(mapped, dtype=STORED[info.dtype], count=info.shape[0] * info.shape[1], offset=skip)
+    touched = np.zeros(-(-info.nbytes // PAGE), dtype=np.bool_)
+    return StoredMatrix(info, stored.reshape(info.shape), touched)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMatrix:
+    """A (vocab, dim) matrix in its file, decoded to float32 in the rows and blocks that are asked for."""
+
+    info: TensorInfo
+    _stored: Shaped[np.ndarray, "vocab dim"] = field(repr=False)
+    _touched: Shaped[np.ndarray, "pages"] = field(repr=False)
+
+    @property
+    def dtype(self) -> str:
+        """``F32``, ``F16`` or ``BF16``."""
+        return self.info.dtype
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(vocab, dim)."""
+        vocab, dim = self.info.shape
+        return vocab, dim
+
+    @property
+    def nbytes(self) -> int:
+        """Size in the file."""
+        return self.info.nbytes
+
+    @property
+    def bytes_touched(self) -> int:
+        """Bytes of the matrix read so far, in pages of 4,096, each counted once."""
+        whole = int(self._touched.sum()) * PAGE
+        missing = -self.nbytes % PAGE
+        return whole - missing if missing and self._touched[-1] else whole
+
+    def rows(self, ids: Sequence[int] | Integer[np.ndarray, "tokens"]) -> Float32[np.ndarray, "tokens dim"]:
+        """Return the rows of these token ids, as stored, in their order.
+
+        Raises:
+            TokenError: an id is not a row.
+        """
+        wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
+        vocab = self.shape[0]
+        wrong = wanted[(wanted < 0) | (wanted >= vocab)]
+        if wrong.size:
+            raise TokenError(
+                f"no token {wrong[0]}: the head has {vocab:,} rows, ids go from 0 to {vocab - 1}"
+            )
+        row = self._stored.strides[0]
+        first, last = wanted * row // PAGE, ((wanted + 1) * row - 1) // PAGE
+        for step in range(row // PAGE + 2):
+            self._touched[np.minimum(first + step, last)] = True
+        return decode(self._stored[wanted])
+
+    def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens dim"]:
+        """Return rows ``start`` to ``stop`` (exclusive) as they are stored: float32, float16, or bf16's bits as uint16.
+
+        A read-only view of the mapping, without a copy wherever the file aligns its numbers.
+        """
+        vocab, row = self.shape[0], self._stored.strides[0]
+        start, stop, _ = slice(start, stop).indices(vocab)
+        if stop > start:
+            self._touched[start * row // PAGE : (stop * row - 1) // PAGE + 1] = True
+        return np.require(self._stored[start:stop], requirements="A")
+
+    def block(self, start: int, stop: int) -> Float32[np.ndarray, "tokens dim"]:
+        """Return rows ``start`` to ``stop`` (exclusive) as float32; for an F32 matrix the read-only mapping itself."""
+        return decode(self.raw_block(start, stop))
+
+    def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
+        """Yield (first row, float32 block) over the whole matrix, ``size`` rows at a time."""
+        if size < 1:
+            raise ValueError(f"a block of {size} rows; expected at least 1")
+        for start in range(0, self.shape[0], size):
+            yield start, self.block(start, start + size)
+
+    def sample_hash(self) -> str:
+        """Return a cheap fingerprint: SHA-256 of dtype, shape and up to 256 evenly spaced pages of 4,096 bytes.
+
+        The file's name, the tensor's name and the sharding do not enter. A change that misses every sampled page
+        is not seen: that is what ``full_hash`` is for.
+        """
+        pages = len(self._touched)
+        sampled = np.unique(np.linspace(0, pages - 1, min(pages, SAMPLED_PAGES)).astype(np.int64))
+        return self._hash("sample", ((int(p) * PAGE, (int(p) + 1) * PAGE) for p in sampled))
+
+    def full_hash(self, progress: Callable[[int, int], None] | None = None) -> str:
+        """Return the SHA-256 of dtype, shape and every byte; ``progress`` is told (bytes done, bytes in all)."""
+
+        def spans() -> Iterator[tuple[int, int]]:
+            for start in range(0, self.nbytes, HASHED_BYTES):
+                stop = min(start + HASHED_BYTES, self.nbytes)
+                yield start, stop
+                if progress is not None:
+                    progress(stop, self.nbytes)
+
+        return self._hash("full", spans())
+
+    def _hash(self, kind: str, spans: Iterator[tuple[int, int]]) -> str:
+        """Hash byte spans of the matrix, with its dtype and shape before them."""
+        digest = hashlib.sha256(f"{kind} {self.dtype} {self.shape[0]}x{self.shape[1]}\n".encode())
+        octets = self._stored.reshape(-1).view(np.uint8)
+        for start, stop in spans:
+            self._touched[start // PAGE : -(-stop // PAGE)] = True
+            digest.update(octets[start:stop])
+        return digest.hexdigest()

@@ -1,0 +1,67 @@
+"""What a person calls a head: a path, a bundled name, a name on the Hub."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from geometry.bundled import data_folder
+from geometry.errors import CheckpointError
+
+BUNDLED: Mapping[str, str] = {
+    "organism": "organisms/whole",
+    "organism-bytes": "organisms/bytes",
+    "organism-rewarded": "organisms/rewarded",
+    "organism-taught": "organisms/taught",
+}
+
+_HUB_NAME = re.compile(r"(hf://\S+|[\w.-]+/[\w.-]+(@[\w./-]+)?)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a head lies: the name to print, the source to record, and a folder or one safetensors file."""
+
+    name: str
+    source: str
+    path: Path
+
+
+def find_place(spec: str | os.PathLike[str]) -> Place:
+    """Return where ``spec`` points: an existing path first, then a bundled name.
+
+    Raises:
+        CheckpointError: nothing is there.
+    """
+    given = os.fspath(spec)
+    path = _existing(given)
+    if path is not None:
+        name = path.resolve().name if path.is_dir() else path.stem
+        return Place(name, str(path), path)
+    if given in BUNDLED:
+        folder = data_folder() / BUNDLED[given]
+        if not folder.is_dir():
+            raise CheckpointError(
+                f"the bundled head {given!r} is not in this copy: expected it at {folder}; "
+                "give another head or install a later version"
+            )
+        return Place(given, "bundled", folder)
+    if _HUB_NAME.fullmatch(given):
+        raise CheckpointError(
+            f"no folder or file {given!r} here, and names on the Hub cannot be opened yet; "
+            "download the model and give its local folder"
+        )
+    raise CheckpointError(
+        f"no such head: {given!r}; expected a folder, a safetensors file or one of {', '.join(BUNDLED)}; "
+        "check the path"
+    )
+
+
+def _existing(given: str) -> Path | None:
+    """Return ``given`` as a path if something is there; names that no file can have are not there."""
+    try:
+        path = Path(given).expanduser()
+        return path if given and path.exists() else None
+    except (OSError, ValueError, RuntimeError):
+        return None
