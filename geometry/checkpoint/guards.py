@@ -1,4 +1,4 @@
-"""What stands between a stranger's folder and this process: paths, links, file kinds and JSON are checked here."""
+"""What stands between a stranger's folder and this process: checks of paths, links, file kinds and JSON."""
 
 import json
 import os
@@ -32,8 +32,8 @@ def shard_name(name: str, index: Path) -> str:
     )
     if hostile:
         raise CheckpointError(
-            f"{index} names the shard {json.dumps(name[:80])}; expected a plain file name ending in .safetensors "
-            "inside the folder; do not trust this checkpoint"
+            f"{index} names the shard {json.dumps(name[:80])}; expected a plain relative path ending "
+            "in .safetensors; do not trust this checkpoint"
         )
     return name
 
@@ -55,13 +55,13 @@ def check_link(path: Path, folder: Path) -> None:
             if in_snapshot and target.is_relative_to(repo / "blobs"):
                 return
     raise CheckpointError(
-        f"{path} is a symlink to {target}, outside its folder; expected a file inside {root}; copy the file there"
+        f"{path} is a symlink to {target}, outside its folder; expected a file inside {root}; copy it there"
     )
 
 
 @contextmanager
 def opened(path: Path, *, inside: Path | None) -> Iterator[int]:
-    """Open a regular file for reading and yield its descriptor; with ``inside``, its links must not leave that.
+    """Open a regular file for reading and yield its descriptor; its links must not leave the folder ``inside``.
 
     Opened without blocking and looked at afterwards: a FIFO in place of a file must not hang, and what was
     checked must be what is read.
@@ -101,7 +101,8 @@ def check_not_a_pointer(start: bytes, file: Path) -> None:
     """Refuse a file whose first bytes are those of a Git LFS pointer."""
     if start.startswith(LFS_POINTER):
         raise CheckpointError(
-            f"{file} is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder, or download it"
+            f"{file} is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder, "
+            "or download it"
         )
 
 

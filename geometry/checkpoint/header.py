@@ -64,9 +64,9 @@ class Header:
 def read_header(fd: int, file: Path) -> Header:
     """Read and check the header of the open safetensors file ``fd``; ``file`` is its name in messages.
 
-    Nothing after the header is read. A header is refused unless its tensors cover the rest of the file exactly,
-    without overlap and without holes, as the safetensors library demands, and unless its keys are unique, which
-    the library does not check.
+    Nothing after the header is read. A header is refused unless its tensors cover the rest of the file
+    exactly, without overlap and without holes, as the safetensors library demands, and unless its keys are
+    unique, which the library does not check.
     """
     total = os.fstat(fd).st_size
     start = read_at(fd, 0, 64)
@@ -113,8 +113,8 @@ def _tensor(name: str, entry: Any, file: Path, first: int) -> TensorInfo:
     bits = math.prod(shape) * DTYPE_BITS[dtype]
     if bits % 8 or stop - start != bits // 8:
         raise CheckpointError(
-            f"{where} spans {stop - start:,} bytes, but shape {short(shape)} of {dtype} takes {bits / 8:,.0f}; "
-            "the file is damaged"
+            f"{where} spans {stop - start:,} bytes, but shape {short(shape)} of {dtype} takes "
+            f"{bits / 8:,.0f}; the file is damaged"
         )
     return TensorInfo(name, dtype, tuple(shape), file, first + start, stop - start)
 
@@ -133,7 +133,8 @@ def _check_cover(tensors: Iterable[TensorInfo], file: Path, *, first: int, total
         at += tensor.nbytes
     if at > total:
         raise CheckpointError(
-            f"{file} is truncated: its tensors take {at:,} bytes and the file has {total:,}; download it again"
+            f"{file} is truncated: its tensors take {at:,} bytes and the file has {total:,}; "
+            "download it again"
         )
     if at < total:
         raise CheckpointError(

@@ -1,7 +1,7 @@
-"""Which tensors are the head, the embedding, the bias and the final norm: ordered rules over names and shapes.
+"""Which tensors are the head, the embedding, the bias and the final norm: ordered rules on names and shapes.
 
-Checkpoints name the same things in some dozens of ways. The names are data below; the rules read them in order, and
-never need to know the model's type.
+Checkpoints name the same things in some dozens of ways. The names are data below; the rules read them in
+order, and never need to know the model's type.
 """
 
 import re
@@ -17,8 +17,8 @@ _IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
 
 # models beside the language model that have embeddings, norms or heads of their own
 _AUXILIARY = re.compile(
-    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|visual|vit|image|audio|speech_encoder"
-    r"|score|v_head|qa_outputs|classifier|pooler|embed_tokens_per_layer|per_layer)\w*(\.|$)"
+    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|score|v_head"
+    r"|qa_outputs|classifier|pooler|embed_tokens_per_layer|per_layer)\w*(\.|$)"
 )
 
 EMBEDDINGS = (
@@ -33,9 +33,11 @@ EMBEDDINGS = (
     "word_embedding",
     "input_embedding",
     "tokens_embed",
+    "embed",
+    "w",
 )
 
-# names that are a head wherever they stand, and names that are one only if their rows fit a vocabulary
+# the first are heads whatever their shape, so that a damaged one is not passed over; the second must fit
 HEADS = (
     "lm_head",
     "lm_head.decoder",
@@ -107,8 +109,8 @@ class HeadLayout:
 def find_layout(tensors: Mapping[str, TensorInfo], config: Mapping[str, Any]) -> HeadLayout:
     """Return where the head lies.
 
-    A stored head is used even where the config says tied. An absent one is the embedding, unless the config says
-    explicitly that the two are untied.
+    A stored head is used even where the config says tied. An absent one is the embedding, unless the config
+    says explicitly that the two are untied.
 
     Raises:
         CheckpointError: there is no head, or it is quantised, or it is no matrix.
@@ -130,8 +132,8 @@ def find_layout(tensors: Mapping[str, TensorInfo], config: Mapping[str, Any]) ->
             )
         if _is_untied(config):
             raise CheckpointError(
-                f"no head: the config says tie_word_embeddings = false and no head is stored, only {short(head)}; "
-                "this is a base, embedding or reward model; take the causal LM"
+                f"no head: the config says tie_word_embeddings = false and no head is stored, only "
+                f"{short(head)}; this is a base, embedding or reward model; take the causal LM"
             )
     _check_matrix(outer, head)
     norm, norm_bias = _find_norm(outer, head, embedding)
@@ -151,7 +153,7 @@ def _find_embedding(outer: Mapping[str, TensorInfo]) -> str | None:
 def _find_head(
     outer: Mapping[str, TensorInfo], embedding: str | None, config: Mapping[str, Any]
 ) -> str | None:
-    """Return the stored head, if any: by the order of names, a decoder's before an encoder's, the shallowest."""
+    """Return the stored head: by the order of names, a decoder's before an encoder's, the shallowest."""
     found = []
     for name, info in outer.items():
         stem = _stem(name)
@@ -165,13 +167,14 @@ def _find_head(
         stem, _, last = name.rpartition(".")
         if last in QUANTISED and any(_ends(stem, ending) for ending in HEADS):
             raise CheckpointError(
-                f"the head is quantised ({short(name)}), which cannot be read yet; take an unquantised checkpoint"
+                f"the head is quantised ({short(name)}), which cannot be read yet; "
+                "take an unquantised checkpoint"
             )
     return min(found)[-1] if found else None
 
 
 def _fits(info: TensorInfo, embedding: TensorInfo | None, config: Mapping[str, Any]) -> bool:
-    """Return whether a matrix has a row for each token: the config's vocabulary, or half the embedding's at least."""
+    """Return whether a matrix has as many rows as the config's vocabulary, or half the embedding's at least."""
     if len(info.shape) != 2:
         return False
     rows = info.shape[0]
@@ -198,15 +201,15 @@ def _check_matrix(outer: Mapping[str, TensorInfo], head: str) -> None:
     if companions or info.dtype not in ("F32", "F16", "BF16"):
         beside = f" beside {short(companions[0])}" if companions else ""
         raise CheckpointError(
-            f"the head {short(head)} is stored as {info.dtype}{beside}; expected plain F32, F16 or BF16: quantised "
-            "and double-precision heads cannot be read yet; take an unquantised checkpoint"
+            f"the head {short(head)} is stored as {info.dtype}{beside}; expected plain F32, F16 or BF16: "
+            "quantised and double-precision heads cannot be read yet; take an unquantised checkpoint"
         )
 
 
 def _find_norm(
     outer: Mapping[str, TensorInfo], head: str, embedding: str | None
 ) -> tuple[str | None, str | None]:
-    """Return gain and shift of the final norm: up from the embedding's parent, the first norm as wide as the head.
+    """Return gain and shift of the final norm: going up from the embedding, the first one as wide as the head.
 
     With a head alone, whose parent need not lie above the norm, the shallowest norm anywhere.
     """

@@ -1,4 +1,4 @@
-"""A checkpoint on disk: from a folder or one safetensors file to named tensors, of which only the asked-for are read."""
+"""A checkpoint on disk: from a folder or one safetensors file to named tensors, read when asked for."""
 
 import os
 import re
@@ -68,7 +68,7 @@ class Checkpoint:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes read so far: headers, index, config, small tensors, and the touched pages of mapped matrices."""
+        """Bytes read so far: headers, index, config, small tensors, and touched pages of mapped matrices."""
         return self.reads.total
 
     def matrix(self, name: str) -> StoredMatrix:
@@ -81,7 +81,7 @@ class Checkpoint:
             self.reads.matrices[name] = map_matrix(self._info(name))
         return self.reads.matrices[name]
 
-    def vector(self, name: str) -> Float32[np.ndarray, "size"]:
+    def vector(self, name: str) -> Float32[np.ndarray, " size"]:
         """Return the 1-D tensor ``name`` (or one of shape (1, size)) as float32.
 
         Raises:
@@ -159,7 +159,7 @@ def _file_tensors(place: Place, reads: Reads) -> tuple[dict[str, TensorInfo], in
 def _folder_tensors(folder: Path, reads: Reads) -> tuple[dict[str, TensorInfo], int]:
     """Return the tensors of a folder and the size of its safetensors files.
 
-    As transformers does, ``model.safetensors`` comes before the index; failing both, the only safetensors file.
+    As in transformers, ``model.safetensors`` comes before the index; failing both, the only safetensors file.
     """
     if _present(folder / SINGLE):
         shards = [SINGLE]
@@ -240,7 +240,7 @@ def _find_tokenizer(folder: Path, reads: Reads) -> Path | None:
 
 
 def _holds_ranks(path: Path, reads: Reads) -> bool:
-    """Return whether a ``tokenizer.model`` is tiktoken's lines of base64 and rank, not sentencepiece's protobuf."""
+    """Return whether a ``tokenizer.model`` holds tiktoken's lines of base64 and rank, not a protobuf."""
     with opened(path, inside=path.parent) as fd:
         start = read_at(fd, 0, 1024)
     check_not_a_pointer(start, path)

@@ -68,7 +68,7 @@ class StoredMatrix:
 
     info: TensorInfo
     _stored: Shaped[np.ndarray, "vocab dim"] = field(repr=False)
-    _touched: Shaped[np.ndarray, "pages"] = field(repr=False)
+    _touched: Shaped[np.ndarray, " pages"] = field(repr=False)
 
     @property
     def dtype(self) -> str:
@@ -93,7 +93,7 @@ class StoredMatrix:
         missing = -self.nbytes % PAGE
         return whole - missing if missing and self._touched[-1] else whole
 
-    def rows(self, ids: Sequence[int] | Integer[np.ndarray, "tokens"]) -> Float32[np.ndarray, "tokens dim"]:
+    def rows(self, ids: Sequence[int] | Integer[np.ndarray, " tokens"]) -> Float32[np.ndarray, "tokens dim"]:
         """Return the rows of these token ids, as stored, in their order.
 
         Raises:
@@ -113,7 +113,7 @@ class StoredMatrix:
         return decode(self._stored[wanted])
 
     def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens dim"]:
-        """Return rows ``start`` to ``stop`` (exclusive) as they are stored: float32, float16, or bf16's bits as uint16.
+        """Return rows ``start`` to ``stop`` (exclusive) as stored: float32, float16, or bf16's bits as uint16.
 
         A read-only view of the mapping, without a copy wherever the file aligns its numbers.
         """
@@ -124,7 +124,7 @@ class StoredMatrix:
         return np.require(self._stored[start:stop], requirements="A")
 
     def block(self, start: int, stop: int) -> Float32[np.ndarray, "tokens dim"]:
-        """Return rows ``start`` to ``stop`` (exclusive) as float32; for an F32 matrix the read-only mapping itself."""
+        """Return rows ``start`` to ``stop`` (exclusive) as float32; an F32 matrix gives its read-only mapping."""
         return decode(self.raw_block(start, stop))
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
@@ -135,17 +135,17 @@ class StoredMatrix:
             yield start, self.block(start, start + size)
 
     def sample_hash(self) -> str:
-        """Return a cheap fingerprint: SHA-256 of dtype, shape and up to 256 evenly spaced pages of 4,096 bytes.
+        """Return a cheap fingerprint: SHA-256 of dtype, shape and up to 256 evenly spaced pages.
 
-        The file's name, the tensor's name and the sharding do not enter. A change that misses every sampled page
-        is not seen: that is what ``full_hash`` is for.
+        Names and sharding do not enter. A change that misses every sampled page of 4,096 bytes is not seen:
+        that is what ``full_hash`` is for.
         """
         pages = len(self._touched)
         sampled = np.unique(np.linspace(0, pages - 1, min(pages, SAMPLED_PAGES)).astype(np.int64))
         return self._hash("sample", ((int(p) * PAGE, (int(p) + 1) * PAGE) for p in sampled))
 
     def full_hash(self, progress: Callable[[int, int], None] | None = None) -> str:
-        """Return the SHA-256 of dtype, shape and every byte; ``progress`` is told (bytes done, bytes in all)."""
+        """Return the SHA-256 of dtype, shape and every byte; ``progress`` is told (bytes done, in all)."""
 
         def spans() -> Iterator[tuple[int, int]]:
             for start in range(0, self.nbytes, HASHED_BYTES):
@@ -162,5 +162,5 @@ class StoredMatrix:
         octets = self._stored.reshape(-1).view(np.uint8)
         for start, stop in spans:
             self._touched[start // PAGE : -(-stop // PAGE)] = True
-            digest.update(octets[start:stop])
+            digest.update(memoryview(octets[start:stop]))
         return digest.hexdigest()
