@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from geometry.checkpoint import Checkpoint, HeadLayout
+from geometry.checkpoint.header import short
 from geometry.checkpoint.layout import text_config
 from geometry.errors import CheckpointError, ReadoutError
 from geometry.recipes import (
@@ -86,8 +87,8 @@ class Readout:
         scaled = products * np.float32(self.scale)
         if self.cap is None:
             return scaled
-        cap = np.float32(self.cap)
-        return np.tanh(scaled / cap) * cap
+        capped: Float32[np.ndarray, "positions vocab"] = np.tanh(scaled / np.float32(self.cap))
+        return capped * np.float32(self.cap)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the vectors, of which only the presence is told."""
@@ -109,8 +110,8 @@ class Readout:
 def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Checkpoint) -> Readout:
     """Return what this model does around its head, reading the norm and the bias.
 
-    A type that the table lacks, or tensors that do not fit its row, give a readout that is not ``known`` and says
-    why: rows and search work without it.
+    A type that the table lacks, or tensors that do not fit its row, give a readout that is not ``known`` and
+    says why: rows and search work without it.
 
     Raises:
         CheckpointError: a number in the config makes no sense, or a tensor cannot be read.
@@ -120,7 +121,7 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
         return _unknown(reason)
     misfit = _misfit(recipe, layout)
     if misfit:
-        return _unknown(f"the checkpoint calls itself {_type(config)}, but {misfit}")
+        return _unknown(f"the checkpoint calls itself {short(_type(config))}, but {misfit}")
     gain = np.ones(checkpoint.tensors[layout.head].shape[1], dtype=np.float32)
     if layout.norm:
         stored = checkpoint.vector(layout.norm)
@@ -160,23 +161,23 @@ def _find_recipe(config: Mapping[str, Any]) -> tuple[Recipe | None, Mapping[str,
         elif named in (kind, f"{kind}_text", "nothing"):
             recipe = RECIPES[WRAPPERS[kind]]
         else:
-            return None, config, f"model_type {kind!r} around {named!r} is not in the readout table"
+            return None, config, f"model_type {short(kind)} around {short(named)} is not in the readout table"
         if recipe.scale or _cap_is_set(recipe, inner):
             return (
                 None,
                 config,
-                f"model_type {kind!r} may or may not scale or cap the logits of its {named!r}",
+                f"model_type {short(kind)} may or may not scale or cap the logits of its {short(named)}",
             )
         return recipe, inner, ""
     if kind in TRANSFORMED:
         return (
             None,
             config,
-            f"{kind!r} has a transform (dense, activation, norm) before its head, which is not read",
+            f"{short(kind)} has a transform (dense, activation, norm) before its head, which is not read",
         )
     if kind == "nothing":
         return None, config, "there is no config.json with a model_type"
-    return None, config, f"model_type {kind!r} is not in the readout table"
+    return None, config, f"model_type {short(kind)} is not in the readout table"
 
 
 def _cap_is_set(recipe: Recipe, numbers: Mapping[str, Any]) -> bool:
@@ -186,11 +187,19 @@ def _cap_is_set(recipe: Recipe, numbers: Mapping[str, Any]) -> bool:
 def _misfit(recipe: Recipe, layout: HeadLayout) -> str:
     """Return how the checkpoint's tensors contradict the row, or an empty string."""
     if (recipe.norm in WITH_GAIN) != (layout.norm is not None):
-        return "its final norm is missing" if layout.norm is None else f"it has a final norm ({layout.norm})"
+        return (
+            "its final norm is missing"
+            if layout.norm is None
+            else f"it has a final norm ({short(layout.norm)})"
+        )
     if (recipe.norm in WITH_SHIFT) != (layout.norm_bias is not None):
         return "its final norm lacks its bias" if layout.norm_bias is None else "its final norm has a bias"
     if recipe.bias != (layout.bias is not None):
-        return "its head lacks its bias" if layout.bias is None else f"its head has a bias ({layout.bias})"
+        return (
+            "its head lacks its bias"
+            if layout.bias is None
+            else f"its head has a bias ({short(layout.bias)})"
+        )
     return ""
 
 
@@ -205,7 +214,7 @@ def _number(numbers: Mapping[str, Any], key: Key) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise CheckpointError(
-            f"config.json: {key.name} is {value!r:.40}; expected a finite number; repair the file"
+            f"config.json: {key.name} is {short(value)}; expected a finite number; repair the file"
         )
     return float(value)
 
@@ -214,7 +223,7 @@ def _positive(numbers: Mapping[str, Any], key: Key) -> float:
     value = _number(numbers, key)
     if value is None or value <= 0:
         raise CheckpointError(
-            f"config.json: {key.name} is {value}; expected a number above 0; repair the file"
+            f"config.json: {key.name} is {short(value)}; expected a number above 0; repair the file"
         )
     return value
 

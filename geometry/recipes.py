@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Formula(StrEnum):
-    """The final norm: ``rms`` divides by the root mean square, ``ln`` centres and divides by the deviation."""
+    """The final norm: ``rms`` divides by the root mean square, ``ln`` standardises."""
 
     RMS = "rms·w"
     RMS_PLUS_ONE = "rms·(1+w)"
@@ -128,9 +128,12 @@ WRAPPERS: Mapping[str, str] = {
 }
 
 # between the last block and the head these have a dense layer, an activation and a norm, which are not read
-_TRANSFORMED = (
-    "albert bert big_bird camembert convbert data2vec-text deberta deberta-v2 distilbert electra ernie esm fnet "
-    "layoutlm longformer luke megatron-bert mobilebert modernbert mpnet mra nomic_bert nystromformer rembert roberta "
-    "roberta-prelayernorm roc_bert roformer squeezebert tapas xlm-roberta xlm-roberta-xl xmod yoso"
-)
-TRANSFORMED = frozenset(_TRANSFORMED.split())
+# fmt: off
+TRANSFORMED = frozenset((
+    "albert", "bert", "big_bird", "camembert", "convbert", "data2vec-text", "deberta", "deberta-v2",
+    "distilbert", "electra", "ernie", "esm", "fnet", "layoutlm", "longformer", "luke",
+    "megatron-bert", "mobilebert", "modernbert", "mpnet", "mra", "nomic_bert", "nystromformer",
+    "rembert", "roberta", "roberta-prelayernorm", "roc_bert", "roformer", "squeezebert", "tapas",
+    "xlm-roberta", "xlm-roberta-xl", "xmod", "yoso",
+))
+# fmt: on

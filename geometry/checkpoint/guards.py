@@ -4,6 +4,7 @@ import json
 import os
 import re
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -61,16 +62,14 @@ def check_link(path: Path, folder: Path) -> None:
 
 @contextmanager
 def opened(path: Path, *, inside: Path | None) -> Iterator[int]:
-    """Open a regular file for reading and yield its descriptor; its links must not leave the folder ``inside``.
+    """Open a regular file for reading and yield its descriptor; its links must stay in the folder ``inside``.
 
     Opened without blocking and looked at afterwards: a FIFO in place of a file must not hang, and what was
     checked must be what is read.
     """
     if inside is not None:
         check_link(path, inside)
-    flags = (
-        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-    )
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         fd = os.open(path, flags)
     except (OSError, ValueError) as error:
@@ -130,8 +129,7 @@ def parse_json(data: bytes, file: Path, what: str, *, unique_keys: bool) -> dict
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
         if len(found) != len(items):
-            names = [name for name, _ in items]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = Counter(name for name, _ in items).most_common(1)[0][0]
             raise CheckpointError(
                 f"{file}: the {what} has {json.dumps(twice[:80])} twice; the file is damaged"
             )

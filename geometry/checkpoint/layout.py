@@ -174,7 +174,7 @@ def _find_head(
 
 
 def _fits(info: TensorInfo, embedding: TensorInfo | None, config: Mapping[str, Any]) -> bool:
-    """Return whether a matrix has as many rows as the config's vocabulary, or half the embedding's at least."""
+    """Return whether a matrix has half the embedding's rows at least, or the config's number of tokens."""
     if len(info.shape) != 2:
         return False
     rows = info.shape[0]
@@ -209,7 +209,7 @@ def _check_matrix(outer: Mapping[str, TensorInfo], head: str) -> None:
 def _find_norm(
     outer: Mapping[str, TensorInfo], head: str, embedding: str | None
 ) -> tuple[str | None, str | None]:
-    """Return gain and shift of the final norm: going up from the embedding, the first one as wide as the head.
+    """Return gain and shift of the final norm: up from the embedding, the first one as wide as the head.
 
     With a head alone, whose parent need not lie above the norm, the shallowest norm anywhere.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from geometry.checkpoint.guards import check_link, check_not_a_pointer, opened, read_at, read_json, shard_name
+from geometry.checkpoint.guards import check_not_a_pointer, opened, read_at, read_json, shard_name
 from geometry.checkpoint.header import Header, TensorInfo, read_header, short
 from geometry.checkpoint.matrix import STORED, StoredMatrix, check_dtype, decode, map_matrix
 from geometry.checkpoint.spec import Place, find_place
@@ -233,19 +233,14 @@ def _find_tokenizer(folder: Path, reads: Reads) -> Path | None:
     for path in [folder / "tokenizer.json", folder / "tokenizer.model", *sorted(folder.glob("*.tiktoken"))]:
         if not _present(path):
             continue
-        check_link(path, folder)
-        if path.name != "tokenizer.model" or _holds_ranks(path, reads):
+        with opened(path, inside=folder) as fd:
+            start = read_at(fd, 0, 1024)
+        check_not_a_pointer(start, path)
+        reads.add(path.name, len(start))
+        # under this name there is tiktoken's base64 and ranks, or sentencepiece's protobuf
+        if path.name != "tokenizer.model" or _RANK_LINE.match(start):
             return path
     return None
-
-
-def _holds_ranks(path: Path, reads: Reads) -> bool:
-    """Return whether a ``tokenizer.model`` holds tiktoken's lines of base64 and rank, not a protobuf."""
-    with opened(path, inside=path.parent) as fd:
-        start = read_at(fd, 0, 1024)
-    check_not_a_pointer(start, path)
-    reads.add(path.name, len(start))
-    return _RANK_LINE.match(start) is not None
 
 
 def _present(path: Path) -> bool:

@@ -99,13 +99,13 @@ class StoredMatrix:
         Raises:
             TokenError: an id is not a row.
         """
-        wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
         vocab = self.shape[0]
-        wrong = wanted[(wanted < 0) | (wanted >= vocab)]
-        if wrong.size:
+        wrong = [i for i in (min(ids, default=0), max(ids, default=0)) if not 0 <= i < vocab]
+        if wrong:
             raise TokenError(
                 f"no token {wrong[0]}: the head has {vocab:,} rows, ids go from 0 to {vocab - 1}"
             )
+        wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
         row = self._stored.strides[0]
         first, last = wanted * row // PAGE, ((wanted + 1) * row - 1) // PAGE
         for step in range(row // PAGE + 2):
@@ -113,7 +113,7 @@ class StoredMatrix:
         return decode(self._stored[wanted])
 
     def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens dim"]:
-        """Return rows ``start`` to ``stop`` (exclusive) as stored: float32, float16, or bf16's bits as uint16.
+        """Return rows ``start`` to ``stop`` (exclusive) as stored; bf16's bits come as uint16.
 
         A read-only view of the mapping, without a copy wherever the file aligns its numbers.
         """
@@ -124,7 +124,7 @@ class StoredMatrix:
         return np.require(self._stored[start:stop], requirements="A")
 
     def block(self, start: int, stop: int) -> Float32[np.ndarray, "tokens dim"]:
-        """Return rows ``start`` to ``stop`` (exclusive) as float32; an F32 matrix gives its read-only mapping."""
+        """Return rows ``start`` to ``stop`` as float32; of an F32 matrix, its read-only mapping."""
         return decode(self.raw_block(start, stop))
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
@@ -162,5 +162,5 @@ class StoredMatrix:
         octets = self._stored.reshape(-1).view(np.uint8)
         for start, stop in spans:
             self._touched[start // PAGE : -(-stop // PAGE)] = True
-            digest.update(memoryview(octets[start:stop]))
+            digest.update(octets[start:stop].data)
         return digest.hexdigest()
