@@ -65,9 +65,7 @@ class Readout:
             ReadoutError: the norm is not known.
         """
         if not self.known:
-            raise ReadoutError(
-                f"the final norm of this head is not known: {self.reason}; use the rows instead"
-            )
+            raise ReadoutError(f"the final norm of this head is not known: {self.reason}; use the rows instead")
         if self.gain is not None and residuals.shape[1] != len(self.gain):
             raise ReadoutError(
                 f"residuals have {residuals.shape[1]} dimensions and the head has {len(self.gain)}; "
@@ -80,9 +78,7 @@ class Readout:
             x = x * self.gain
         return x if self.beta is None else x + self.beta
 
-    def finish(
-        self, products: Float32[np.ndarray, "positions vocab"]
-    ) -> Float32[np.ndarray, "positions vocab"]:
+    def finish(self, products: Float32[np.ndarray, "positions vocab"]) -> Float32[np.ndarray, "positions vocab"]:
         """Return logits, (positions, vocab), from z = W @ (prescale * normed) + b: scaled, then capped."""
         scaled = products * np.float32(self.scale)
         if self.cap is None:
@@ -187,19 +183,11 @@ def _cap_is_set(recipe: Recipe, numbers: Mapping[str, Any]) -> bool:
 def _misfit(recipe: Recipe, layout: HeadLayout) -> str:
     """Return how the checkpoint's tensors contradict the row, or an empty string."""
     if (recipe.norm in WITH_GAIN) != (layout.norm is not None):
-        return (
-            "its final norm is missing"
-            if layout.norm is None
-            else f"it has a final norm ({short(layout.norm)})"
-        )
+        return "its final norm is missing" if layout.norm is None else f"it has a final norm ({short(layout.norm)})"
     if (recipe.norm in WITH_SHIFT) != (layout.norm_bias is not None):
         return "its final norm lacks its bias" if layout.norm_bias is None else "its final norm has a bias"
     if recipe.bias != (layout.bias is not None):
-        return (
-            "its head lacks its bias"
-            if layout.bias is None
-            else f"its head has a bias ({short(layout.bias)})"
-        )
+        return "its head lacks its bias" if layout.bias is None else f"its head has a bias ({short(layout.bias)})"
     return ""
 
 
@@ -213,18 +201,14 @@ def _number(numbers: Mapping[str, Any], key: Key) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise CheckpointError(
-            f"config.json: {key.name} is {short(value)}; expected a finite number; repair the file"
-        )
+        raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a finite number; repair the file")
     return float(value)
 
 
 def _positive(numbers: Mapping[str, Any], key: Key) -> float:
     value = _number(numbers, key)
     if value is None or value <= 0:
-        raise CheckpointError(
-            f"config.json: {key.name} is {short(value)}; expected a number above 0; repair the file"
-        )
+        raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a number above 0; repair the file")
     return value
 
 

@@ -100,8 +100,7 @@ def check_not_a_pointer(start: bytes, file: Path) -> None:
     """Refuse a file whose first bytes are those of a Git LFS pointer."""
     if start.startswith(LFS_POINTER):
         raise CheckpointError(
-            f"{file} is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder, "
-            "or download it"
+            f"{file} is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder, or download it"
         )
 
 
@@ -111,8 +110,7 @@ def read_json(path: Path, folder: Path, *, unique_keys: bool = False) -> tuple[d
         size = os.fstat(fd).st_size
         if size > MAX_JSON_BYTES:
             raise CheckpointError(
-                f"{path} has {size:,} bytes; expected at most {MAX_JSON_BYTES:,}; "
-                "this is no file of a usual checkpoint"
+                f"{path} has {size:,} bytes; expected at most {MAX_JSON_BYTES:,}; this is no file of a usual checkpoint"
             )
         data = read_at(fd, 0, size)
     check_not_a_pointer(data, path)
@@ -130,9 +128,7 @@ def parse_json(data: bytes, file: Path, what: str, *, unique_keys: bool) -> dict
         found = dict(items)
         if len(found) != len(items):
             twice = Counter(name for name, _ in items).most_common(1)[0][0]
-            raise CheckpointError(
-                f"{file}: the {what} has {json.dumps(twice[:80])} twice; the file is damaged"
-            )
+            raise CheckpointError(f"{file}: the {what} has {json.dumps(twice[:80])} twice; the file is damaged")
         return found
 
     try:

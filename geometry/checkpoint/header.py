@@ -83,8 +83,7 @@ def read_header(fd: int, file: Path) -> Header:
         )
     if 8 + length > total:
         raise CheckpointError(
-            f"{file} is truncated: its header claims {length:,} bytes and the file has {total:,}; "
-            "download it again"
+            f"{file} is truncated: its header claims {length:,} bytes and the file has {total:,}; download it again"
         )
     entries = parse_json(read_at(fd, 8, length), file, "safetensors header", unique_keys=True)
     entries.pop("__metadata__", None)
@@ -100,13 +99,9 @@ def _tensor(name: str, entry: Any, file: Path, first: int) -> TensorInfo:
         raise CheckpointError(f"{where} lacks dtype, shape or data_offsets; the file is damaged")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPE_BITS:
-        raise CheckpointError(
-            f"{where} has the unknown dtype {short(dtype)}; expected one of {', '.join(DTYPE_BITS)}"
-        )
+        raise CheckpointError(f"{where} has the unknown dtype {short(dtype)}; expected one of {', '.join(DTYPE_BITS)}")
     if not _are_sizes(shape) or len(shape) > MAX_AXES:
-        raise CheckpointError(
-            f"{where} has the shape {short(shape)}; expected a list of sizes, none negative"
-        )
+        raise CheckpointError(f"{where} has the shape {short(shape)}; expected a list of sizes, none negative")
     if not _are_sizes(offsets) or len(offsets) != 2:
         raise CheckpointError(f"{where} has the offsets {short(offsets)}; expected [start, stop]")
     start, stop = offsets
@@ -133,8 +128,7 @@ def _check_cover(tensors: Iterable[TensorInfo], file: Path, *, first: int, total
         at += tensor.nbytes
     if at > total:
         raise CheckpointError(
-            f"{file} is truncated: its tensors take {at:,} bytes and the file has {total:,}; "
-            "download it again"
+            f"{file} is truncated: its tensors take {at:,} bytes and the file has {total:,}; download it again"
         )
     if at < total:
         raise CheckpointError(

@@ -115,11 +115,7 @@ def find_layout(tensors: Mapping[str, TensorInfo], config: Mapping[str, Any]) ->
     Raises:
         CheckpointError: there is no head, or it is quantised, or it is no matrix.
     """
-    outer = {
-        name: info
-        for name, info in tensors.items()
-        if not _IN_BLOCK.search(name) and not _AUXILIARY.search(name)
-    }
+    outer = {name: info for name, info in tensors.items() if not _IN_BLOCK.search(name) and not _AUXILIARY.search(name)}
     embedding = _find_embedding(outer)
     head = _find_head(outer, embedding, config)
     tied = head is None
@@ -150,9 +146,7 @@ def _find_embedding(outer: Mapping[str, TensorInfo]) -> str | None:
     return min(found)[-1] if found else None
 
 
-def _find_head(
-    outer: Mapping[str, TensorInfo], embedding: str | None, config: Mapping[str, Any]
-) -> str | None:
+def _find_head(outer: Mapping[str, TensorInfo], embedding: str | None, config: Mapping[str, Any]) -> str | None:
     """Return the stored head: by the order of names, a decoder's before an encoder's, the shallowest."""
     found = []
     for name, info in outer.items():
@@ -167,8 +161,7 @@ def _find_head(
         stem, _, last = name.rpartition(".")
         if last in QUANTISED and any(_ends(stem, ending) for ending in HEADS):
             raise CheckpointError(
-                f"the head is quantised ({short(name)}), which cannot be read yet; "
-                "take an unquantised checkpoint"
+                f"the head is quantised ({short(name)}), which cannot be read yet; take an unquantised checkpoint"
             )
     return min(found)[-1] if found else None
 
@@ -206,9 +199,7 @@ def _check_matrix(outer: Mapping[str, TensorInfo], head: str) -> None:
         )
 
 
-def _find_norm(
-    outer: Mapping[str, TensorInfo], head: str, embedding: str | None
-) -> tuple[str | None, str | None]:
+def _find_norm(outer: Mapping[str, TensorInfo], head: str, embedding: str | None) -> tuple[str | None, str | None]:
     """Return gain and shift of the final norm: up from the embedding, the first one as wide as the head.
 
     With a head alone, whose parent need not lie above the norm, the shallowest norm anywhere.

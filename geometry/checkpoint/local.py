@@ -104,9 +104,7 @@ class Checkpoint:
 
     def _info(self, name: str) -> TensorInfo:
         if name not in self.tensors:
-            raise CheckpointError(
-                f"{self.source} holds no tensor {short(name)}; it holds {self.some_names()}"
-            )
+            raise CheckpointError(f"{self.source} holds no tensor {short(name)}; it holds {self.some_names()}")
         return self.tensors[name]
 
     def some_names(self, limit: int = 6) -> str:
@@ -149,9 +147,7 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
 def _file_tensors(place: Place, reads: Reads) -> tuple[dict[str, TensorInfo], int]:
     """Return the tensors of the one file that was named, and its size."""
     if place.path.is_file() and place.path.suffix != ".safetensors":
-        raise CheckpointError(
-            f"{place.path} is no safetensors file by its name; expected a folder or *.safetensors"
-        )
+        raise CheckpointError(f"{place.path} is no safetensors file by its name; expected a folder or *.safetensors")
     header = _header(place.path, None, reads)
     return {tensor.name: tensor for tensor in header.tensors}, header.bytes_total
 
@@ -179,19 +175,13 @@ def _indexed_tensors(folder: Path, reads: Reads) -> tuple[dict[str, TensorInfo],
     index, size = read_json(path, folder, unique_keys=True)
     reads.add(INDEX, size)
     weight_map = index.get("weight_map")
-    if (
-        not isinstance(weight_map, dict)
-        or not weight_map
-        or not all(isinstance(v, str) for v in weight_map.values())
-    ):
+    if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(v, str) for v in weight_map.values()):
         raise CheckpointError(f"{path} has no weight_map from tensor names to files; the index is damaged")
     shards: dict[str, dict[str, TensorInfo]] = {}
     total = 0
     for shard in sorted({shard_name(name, path) for name in weight_map.values()}):
         if not _present(folder / shard):
-            raise CheckpointError(
-                f"{path} names the shard {short(shard)}, which is not there; download the rest"
-            )
+            raise CheckpointError(f"{path} names the shard {short(shard)}, which is not there; download the rest")
         header = _header(folder / shard, folder, reads)
         shards[shard] = {tensor.name: tensor for tensor in header.tensors}
         total += header.bytes_total
@@ -216,9 +206,7 @@ def _header(path: Path, folder: Path | None, reads: Reads) -> Header:
 def _no_weights(folder: Path, shards: list[str]) -> str:
     """Return why a folder without a single file and without an index cannot be opened."""
     if shards:
-        return (
-            f"{folder} holds {len(shards)} safetensors files and no {INDEX}; give one file, or add the index"
-        )
+        return f"{folder} holds {len(shards)} safetensors files and no {INDEX}; give one file, or add the index"
     pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
     if pickles:
         return (

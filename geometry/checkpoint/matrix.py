@@ -100,12 +100,13 @@ class StoredMatrix:
             TokenError: an id is not a row.
         """
         vocab = self.shape[0]
-        wrong = [i for i in (min(ids, default=0), max(ids, default=0)) if not 0 <= i < vocab]
-        if wrong:
-            raise TokenError(
-                f"no token {wrong[0]}: the head has {vocab:,} rows, ids go from 0 to {vocab - 1}"
-            )
-        wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
+        try:
+            wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
+        except OverflowError as error:
+            raise TokenError(f"no such token: an id exceeds 64 bits; the head has {vocab:,} rows") from error
+        wrong = wanted[(wanted < 0) | (wanted >= vocab)]
+        if wrong.size:
+            raise TokenError(f"no token {wrong[0]}: the head has {vocab:,} rows, ids go from 0 to {vocab - 1}")
         row = self._stored.strides[0]
         first, last = wanted * row // PAGE, ((wanted + 1) * row - 1) // PAGE
         for step in range(row // PAGE + 2):
@@ -141,8 +142,9 @@ class StoredMatrix:
         that is what ``full_hash`` is for.
         """
         pages = len(self._touched)
-        sampled = np.unique(np.linspace(0, pages - 1, min(pages, SAMPLED_PAGES)).astype(np.int64))
-        return self._hash("sample", ((int(p) * PAGE, (int(p) + 1) * PAGE) for p in sampled))
+        count = min(pages, SAMPLED_PAGES)
+        sampled = (n * (pages - 1) // max(count - 1, 1) for n in range(count))
+        return self._hash("sample", ((page * PAGE, (page + 1) * PAGE) for page in sampled))
 
     def full_hash(self, progress: Callable[[int, int], None] | None = None) -> str:
         """Return the SHA-256 of dtype, shape and every byte; ``progress`` is told (bytes done, in all)."""

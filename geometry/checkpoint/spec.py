@@ -53,8 +53,7 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
             "download the model and give its local folder"
         )
     raise CheckpointError(
-        f"no such head: {given!r}; expected a folder, a safetensors file or one of {', '.join(BUNDLED)}; "
-        "check the path"
+        f"no such head: {given!r}; expected a folder, a safetensors file or one of {', '.join(BUNDLED)}; check the path"
     )
 
 

@@ -133,7 +133,7 @@ def tiny_model(config: Any) -> Any:
 
 
 def run(model: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Return the residual that enters the final norm and the logits, (positions, dim) and (positions, vocab)."""
+    """Return what enters the final norm, (positions, dim), and the logits, (positions, vocab)."""
     import torch
 
     entered: list[Any] = []
@@ -195,9 +195,7 @@ def test_defaults_are_those_of_the_config_class(kind: str) -> None:
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_a_wrong_row_does_not_pass(
-    wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_row_does_not_pass(wrong: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_model(tiny_config("gemma2"))
     monkeypatch.setitem(RECIPES, "gemma2", replace(RECIPES["gemma2"], **wrong))
     mine, logits = both_logits(model, tmp_path)

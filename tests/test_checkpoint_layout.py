@@ -1,0 +1,181 @@
+"""The ordered rules, on the layouts that are met: names as they lie on disk, among the usual distractions."""
+
+from pathlib import Path
+
+import pytest
+
+from geometry.checkpoint import TensorInfo, find_layout
+from geometry.errors import CheckpointError
+
+VOCAB, DIM = 1000, 16
+
+# every checkpoint below also holds these, none of which is the head, the embedding or the final norm
+NOISE = {
+    "model.layers.0.input_layernorm.weight": (DIM,),
+    "model.layers.0.norm.weight": (DIM,),
+    "model.layers.61.shared_head.head.weight": (VOCAB, DIM),
+    "model.layers.61.embed_tokens.weight": (VOCAB, DIM),
+    "transformer.h.0.ln_f.weight": (DIM,),
+    "blocks.3.head.weight": (VOCAB, DIM),
+    "mtp.embed_tokens.weight": (VOCAB, DIM),
+    "mtp.norm.weight": (DIM,),
+    "medusa_head.lm_head.weight": (VOCAB, DIM),
+    "talker.model.embed_tokens.weight": (VOCAB, DIM),
+    "talker.lm_head.weight": (VOCAB, DIM),
+    "vision_tower.vision_model.embeddings.weight": (VOCAB, DIM),
+    "model.visual.norm.weight": (DIM,),
+    "audio_tower.embed_tokens.weight": (VOCAB, DIM),
+    "score.weight": (2, DIM),
+    "v_head.summary.weight": (1, DIM),
+    "model.embed_tokens_per_layer.weight": (VOCAB, DIM),
+    "lm_head_unrelated.weight": (VOCAB, DIM),
+}
+
+# head, embedding, final norm; a missing head is tied
+ON_DISK: dict[str, tuple[str | None, str | None, str | None]] = {
+    "llama": ("lm_head.weight", "model.embed_tokens.weight", "model.norm.weight"),
+    "gemma": (None, "model.embed_tokens.weight", "model.norm.weight"),
+    "gpt2": (None, "wte.weight", "ln_f.weight"),
+    "gpt2 with a prefix": (None, "transformer.wte.weight", "transformer.ln_f.weight"),
+    "gptj": ("lm_head.weight", "transformer.wte.weight", "transformer.ln_f.weight"),
+    "neox": ("embed_out.weight", "gpt_neox.embed_in.weight", "gpt_neox.final_layer_norm.weight"),
+    "phi": ("lm_head.weight", "model.embed_tokens.weight", "model.final_layernorm.weight"),
+    "bloom": (None, "word_embeddings.weight", "ln_f.weight"),
+    "falcon": ("lm_head.weight", "transformer.word_embeddings.weight", "transformer.ln_f.weight"),
+    "mpt": (None, "transformer.wte.weight", "transformer.norm_f.weight"),
+    "opt": (None, "model.decoder.embed_tokens.weight", "model.decoder.final_layer_norm.weight"),
+    "t5": (None, "shared.weight", "decoder.final_layer_norm.weight"),
+    "t5 untied": ("lm_head.weight", "shared.weight", "decoder.final_layer_norm.weight"),
+    "bart": (None, "model.shared.weight", None),
+    "bert": ("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight", None),
+    "sentence-transformers": (None, "embeddings.word_embeddings.weight", None),
+    "roberta": ("lm_head.decoder.weight", "roberta.embeddings.word_embeddings.weight", None),
+    "distilbert": ("vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight", None),
+    "albert": ("predictions.decoder.weight", "albert.embeddings.word_embeddings.weight", None),
+    "electra": ("generator_lm_head.weight", "electra.embeddings.word_embeddings.weight", None),
+    "xlnet": ("lm_loss.weight", "transformer.word_embedding.weight", None),
+    "whisper": (None, "model.decoder.embed_tokens.weight", "model.decoder.layer_norm.weight"),
+    "mamba": (None, "backbone.embeddings.weight", "backbone.norm_f.weight"),
+    "mamba-ssm": (None, "backbone.embedding.weight", "backbone.norm_f.weight"),
+    "rwkv": ("head.weight", "rwkv.embeddings.weight", "rwkv.ln_out.weight"),
+    "meta": ("output.weight", "tok_embeddings.weight", "norm.weight"),
+    "gpt-oss": ("unembedding.weight", "embedding.weight", "norm.scale"),
+    "internlm2": ("output.weight", "model.tok_embeddings.weight", "model.norm.weight"),
+    "chatglm": ("transformer.output_layer.weight", "transformer.embedding.word_embeddings.weight", None),
+    "olmo-1": ("model.transformer.ff_out.weight", "model.transformer.wte.weight", None),
+    "lfm2": (None, "model.embed_tokens.weight", "model.embedding_norm.weight"),
+    "llava": (
+        "language_model.lm_head.weight",
+        "language_model.model.embed_tokens.weight",
+        "language_model.model.norm.weight",
+    ),
+    "qwen-vl": (
+        "lm_head.weight",
+        "model.language_model.embed_tokens.weight",
+        "model.language_model.norm.weight",
+    ),
+    "qwen2-vl": ("lm_head.weight", "model.embed_tokens.weight", "model.norm.weight"),
+    "qwen-omni": ("thinker.lm_head.weight", "thinker.model.embed_tokens.weight", "thinker.model.norm.weight"),
+    "smolvlm": ("lm_head.weight", "model.text_model.embed_tokens.weight", "model.text_model.norm.weight"),
+    "bare": (None, "embed_tokens.weight", "norm.weight"),
+    "a head and its norm": ("lm_head.weight", None, "model.norm.weight"),
+    "a head alone": ("lm_head.weight", None, None),
+}
+
+
+def infos(shapes: dict[str, tuple[int, ...]], dtype: str = "F32") -> dict[str, TensorInfo]:
+    return {name: TensorInfo(name, dtype, shape, Path("model.safetensors"), 0, 0) for name, shape in shapes.items()}
+
+
+@pytest.mark.parametrize("flag", ["says nothing", "says what is true", "says tied"])
+@pytest.mark.parametrize("model", ON_DISK)
+def test_layouts(model: str, flag: str) -> None:
+    head, embedding, norm = ON_DISK[model]
+    shapes = dict(NOISE)
+    shapes.update({name: (VOCAB, DIM) for name in (head, embedding) if name})
+    if norm:
+        shapes[norm] = (DIM,)
+    config = {
+        "says nothing": {},
+        "says what is true": {"vocab_size": VOCAB, "tie_word_embeddings": head is None},
+        "says tied": {"tie_word_embeddings": True},
+    }[flag]
+    layout = find_layout(infos(shapes), config)
+    assert layout.head == (head or embedding)
+    assert layout.embedding == embedding
+    assert layout.norm == norm
+    assert layout.tied == (head is None)
+
+
+def test_the_order_of_the_tensors_does_not_matter() -> None:
+    for model, (head, embedding, norm) in ON_DISK.items():
+        shapes = {name: (VOCAB, DIM) for name in (head, embedding) if name} | NOISE | ({norm: (DIM,)} if norm else {})
+        forward, backward = infos(shapes), infos(dict(reversed(shapes.items())))
+        assert find_layout(forward, {}) == find_layout(backward, {}), model
+
+
+def test_a_decoders_embedding_comes_before_an_encoders() -> None:
+    shapes = {"encoder.embed_tokens.weight": (VOCAB, DIM), "decoder.embed_tokens.weight": (VOCAB, DIM)}
+    assert find_layout(infos(shapes), {}).head == "decoder.embed_tokens.weight"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"tie_word_embeddings": False},
+        {"text_config": {"tie_word_embeddings": False}},
+        {"tie_word_embeddings": False, "text_config": {"tie_word_embeddings": True}},
+    ],
+)
+def test_an_untied_checkpoint_without_its_head(config: dict[str, object]) -> None:
+    shapes = {"model.embed_tokens.weight": (VOCAB, DIM), "score.weight": (2, DIM)}
+    with pytest.raises(CheckpointError, match=r"tie_word_embeddings = false and no head is stored"):
+        find_layout(infos(shapes), config)
+
+
+def test_nothing_to_open() -> None:
+    with pytest.raises(CheckpointError, match=r'no head and no embedding among 1 tensors \("conv.weight"\)'):
+        find_layout(infos({"conv.weight": (3, 3)}), {})
+
+
+@pytest.mark.parametrize(
+    ("rows", "config", "tied"),
+    [
+        (500, {}, False),
+        (499, {}, True),
+        (499, {"vocab_size": 499}, False),
+        (499, {"text_config": {"vocab_size": 499}}, False),
+        (2, {}, True),
+    ],
+)
+def test_a_classifiers_head_is_none(rows: int, config: dict[str, object], tied: bool) -> None:
+    shapes = {"head.weight": (rows, DIM), "model.embed_tokens.weight": (VOCAB, DIM)}
+    assert find_layout(infos(shapes), config).tied == tied
+
+
+@pytest.mark.parametrize(
+    ("extra", "bias"),
+    [
+        ({"lm_head.weight": (VOCAB, DIM), "lm_head.bias": (VOCAB,)}, "lm_head.bias"),
+        ({"lm_head.bias": (VOCAB,)}, "lm_head.bias"),
+        ({"cls.predictions.bias": (VOCAB,)}, "cls.predictions.bias"),
+        ({"final_logits_bias": (1, VOCAB)}, "final_logits_bias"),
+        ({"lm_head.bias": (DIM,)}, None),
+        ({"lm_head.dense.bias": (VOCAB,)}, None),
+        ({}, None),
+    ],
+)
+def test_biases(extra: dict[str, tuple[int, ...]], bias: str | None) -> None:
+    shapes = {"model.embed_tokens.weight": (VOCAB, DIM)} | extra
+    assert find_layout(infos(shapes), {}).bias == bias
+
+
+def test_shifts_of_the_norm_and_its_width() -> None:
+    shapes = {
+        "wte.weight": (VOCAB, DIM),
+        "ln_f.weight": (DIM,),
+        "ln_f.bias": (DIM,),
+        "norm.weight": (DIM + 1,),
+    }
+    layout = find_layout(infos(shapes), {})
+    assert (layout.norm, layout.norm_bias) == ("ln_f.weight", "ln_f.bias")
