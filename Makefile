@@ -1,0 +1,38 @@
+# The README's two commands are `make demo` and `make test`; each builds .venv when it is missing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-slow lint bench docs clean
+
+demo: .venv/.installed
+	@$(BIN)/geometry snap "sea + horse + emoji" --exclude-inputs --null
+
+test: .venv/.tools
+	$(BIN)/pytest -n 2
+
+test-slow: .venv/.tools
+	$(BIN)/pytest -n 2 -m slow
+
+lint: .venv/.tools
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/.tools
+	$(BIN)/python benchmarks/table.py
+
+docs: .venv/.tools
+	$(BIN)/python scripts/make_docs.py
+
+.venv/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.tools: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[test,lint]"
+	@touch $@
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,5 @@
+"""``python -m geometry``: the command line."""
+
+from geometry.cli import main
+
+main()

@@ -1,0 +1,109 @@
+"""The null column: where sums of as many random words land.
+
+A token that random sums land on just as often is a hub, and landing on it is no finding.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64
+
+from geometry.concepts import Concept
+from geometry.head import Head, Metric
+from geometry.linalg import on_sphere, unit
+from geometry.search import BestRows, score_with
+
+SUMS = 1000
+"""Random sums behind one null column: a share of 0.01 has a standard error of 0.003."""
+
+POOL = 200
+"""Words that are taken as matched to one of the expression's: the nearest in row length and merge rank."""
+
+DEPTH = 16
+"""Best rows kept a random sum, so that its own words and their variants can be dropped."""
+
+
+class NullSums:
+    """Reader: where ``SUMS`` random sums land, each less its own words and their variants."""
+
+    def __init__(self, head: Head, best: BestRows, drawn: Int64[np.ndarray, "sums words"], note: str) -> None:
+        self._head, self._best, self._drawn, self.note = head, best, drawn, note
+        self._landed: Int64[np.ndarray, " landed"] | None = None
+
+    def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
+        self._best.see(start, block)
+
+    def share(self, token: int) -> float:
+        """Share of random sums that land on this token."""
+        return float((self._landings() == token).mean())
+
+    def group_share(self, token: int) -> float | None:
+        """Share of random sums that land on an emoji of this token's Unicode group; None if it is no emoji."""
+        emoji = self._head.words().emoji
+        if token not in emoji:
+            return None
+        group = emoji[token].group
+        return float(np.mean([int(t) in emoji and emoji[int(t)].group == group for t in self._landings()]))
+
+    def _landings(self) -> Int64[np.ndarray, " landed"]:
+        if self._landed is None:
+            tokens, first = self._head.words(), []
+            for own, found in zip(self._drawn.tolist(), self._best.rough_ids().tolist(), strict=True):
+                dropped = {variant for token in own for variant in tokens.variants(token)} | set(own)
+                first.append(next((token for token in found if token not in dropped), -1))
+            self._landed = np.array(first, dtype=np.int64)
+        return self._landed
+
+
+def draw_null_sums(
+    head: Head,
+    concept: Concept,
+    allowed: Bool[np.ndarray, " vocab"],
+    *,
+    metric: Metric,
+    as_stored: bool = False,
+    seed: int = 0,
+) -> NullSums | None:
+    """Draw the random sums for one concept; None where it has no word.
+
+    Every word of the concept is replaced by a random one of the ``POOL`` words nearest to it in the ranks of row
+    length and merge order (a proxy of frequency); weights, directions and other terms stay.
+    """
+    slots = [index for index, term in enumerate(concept.terms) if term.kind == "word"]
+    words = np.flatnonzero(head.candidates("words"))
+    words = words[~np.isin(words, sorted(concept.input_ids))]
+    if not slots or not len(words):
+        return None
+    generator = np.random.default_rng(seed)
+    measures = [head.opened.raw_norms, np.array([head.words().rank(token) for token in range(head.vocab)], dtype=float)]
+    drawn = np.empty((SUMS, len(slots)), dtype=np.int64)
+    sums = np.zeros((SUMS, head.dim))
+    for index, term in enumerate(concept.terms):
+        if index not in slots:
+            sums += term.weight * term.vector
+            continue
+        pool = _matched(words, term.ids[0], measures)
+        picks = generator.integers(len(pool), size=SUMS)
+        rows = head.space.apply(head.opened.matrix.rows(pool))
+        sums += term.weight * (rows if as_stored or head.space.name == "raw" else unit(rows))[picks]
+        drawn[:, slots.index(index)] = pool[picks]
+    if metric == "logit" and head.space.name != "raw":
+        sums = np.stack([on_sphere(head.space.residual_direction(q)) for q in sums])
+    best = BestRows(score_with(head, sums, metric), allowed, DEPTH)
+    kept = [term.label for index, term in enumerate(concept.terms) if index not in slots]
+    note = (
+        f"null: {SUMS:,} sums with {len(slots)} random word{'s' * (len(slots) > 1)} for the expression's, matched on "
+        f"row length and merge rank{', ' + ' and '.join(kept) + ' kept' if kept else ''} (seed {seed})"
+    )
+    return NullSums(head, best, drawn, note)
+
+
+def _matched(
+    words: Int64[np.ndarray, " words"], token: int, measures: Sequence[Float64[np.ndarray, " vocab"]]
+) -> Int64[np.ndarray, " pool"]:
+    """The ``POOL`` words whose percentiles in every measure are nearest to one token's."""
+    away = np.zeros(len(words))
+    for measure in measures:
+        ordered = np.sort(measure[words])
+        away += (np.searchsorted(ordered, measure[words]) - np.searchsorted(ordered, measure[token])) ** 2
+    return words[np.argsort(away, kind="stable")[:POOL]]

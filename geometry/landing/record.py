@@ -1,0 +1,173 @@
+"""The landing as a record: ranked tokens, with all that is needed to find them again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import geometry
+from geometry.concepts import Concept
+from geometry.head import Head
+from geometry.landing.options import LandingOptions
+from geometry.spaces import SpaceName
+from geometry.tables import Column, Table
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class LandedToken:
+    """One line of a landing.
+
+    Attributes:
+        rank: 1 is the winner.
+        id, text, kind: the token.
+        bytes: its bytes in lower-case hex.
+        score: by the landing's metric; higher is better.
+        probability: softmax over every finite row of the head at the landing's temperature; None in space ``raw`` and
+            where the readout is unknown.
+        is_input: it is one of the terms' tokens.
+        is_variant: it differs from one of them in case, leading space or plural only.
+        null_share: share of random sums that land on this token; None where no null was asked for.
+        null_group_share: the same for its Unicode group, if it is an emoji.
+        folded: variants that share this line.
+    """
+
+    rank: int
+    id: int
+    text: str
+    bytes: str
+    kind: str
+    score: float
+    probability: float | None
+    is_input: bool
+    is_variant: bool
+    null_share: float | None = None
+    null_group_share: float | None = None
+    folded: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Landing:
+    """The ranked tokens that a sum lands on, with all that is needed to find them again."""
+
+    head: Head
+    concept: Concept
+    expression: str
+    options: LandingOptions
+    landings: tuple[LandedToken, ...]
+    samples: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def space(self) -> SpaceName:
+        """The space the terms were added up in."""
+        return self.head.space.name
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """The concept's terms."""
+        return self.concept.terms
+
+    def to_dict(self) -> dict[str, Any]:
+        """The command line's JSON object."""
+        return {
+            "head": self.head.to_dict(),
+            "expression": self.expression,
+            "space": self.space,
+            "metric": self.options.metric,
+            "terms": self.concept.to_dict(self.head.tokens),
+            "landings": [
+                {field.name: _plain(getattr(one, field.name)) for field in fields(one)} for one in self.landings
+            ],
+            "samples": [{"id": token, "text": text_of(self.head, token)} for token in self.samples],
+            "options": {field.name: getattr(self.options, field.name) for field in fields(self.options)},
+            "steps": list(self.head.space.steps),
+            "notes": list(self.notes),
+            "version": geometry.__version__,
+        }
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row a landed token; expression, space, metric and fingerprint are columns too."""
+        import pandas as pd
+
+        frame = pd.DataFrame([{field.name: getattr(one, field.name) for field in fields(one)} for one in self.landings])
+        for column, value in (
+            ("expression", self.expression), ("space", self.space), ("metric", self.options.metric),
+            ("fingerprint", self.head.fingerprint), ("seed", self.options.seed),
+        ):  # fmt: skip
+            frame[column] = value
+        return frame
+
+    def table(self) -> Table:
+        """The landing as a table of text."""
+        options = self.options
+        shown: list[tuple[Column, Callable[[LandedToken], str]]] = [
+            (Column("rank"), lambda one: str(one.rank)),
+            (Column(options.metric), lambda one: f"{one.score:.4g}"),
+        ]
+        if any(one.probability is not None for one in self.landings):
+            shown.append((Column("probability"), lambda one: _share(one.probability)))
+        if options.null:
+            shown.append((Column("null"), lambda one: _share(one.null_share)))
+            shown.append((Column("null group"), lambda one: _share(one.null_group_share)))
+        shown += [
+            (Column("kind", "left"), lambda one: one.kind),
+            (
+                Column("", "left"),
+                lambda one: "input" if one.is_input else "variant" if one.is_variant else "",
+            ),
+            (Column("id"), lambda one: str(one.id)),
+            (Column("token", "left"), self._shown),
+        ]
+        return Table(
+            title=(self._headline(), self._provenance()),
+            columns=tuple(column for column, _ in shown),
+            rows=tuple(tuple(cell(one) for _, cell in shown) for one in self.landings),
+            notes=self.notes,
+        )
+
+    def __str__(self) -> str:
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
+
+    def _headline(self) -> str:
+        winner = next((one for one in self.landings if not one.is_input and not one.is_variant), None)
+        if winner is None:
+            return f"{self.expression}  →  nothing but its own inputs"
+        return f"{self.expression}  →  {winner.text.strip() or repr(winner.text)}"
+
+    def _provenance(self) -> str:
+        options = self.options
+        parts = [
+            f"head {self.head.name} ({self.head.fingerprint})",
+            f"space {self.space}",
+            f"metric {options.metric}",
+        ]
+        if options.temperature != 1.0:
+            parts.append(f"T = {options.temperature:g}")
+        if options.null or options.sample:
+            parts.append(f"seed {options.seed}")
+        return " · ".join([*parts, f"geometry {geometry.__version__}"])
+
+    def _shown(self, one: LandedToken) -> str:
+        texts = [one.text, *(text_of(self.head, token) for token in one.folded)]
+        return "  ".join(text.replace(" ", "·", 1) if text.startswith(" ") else text for text in texts)
+
+
+def text_of(head: Head, token: int) -> str:
+    """A token's printable text, or its id where the head has no vocabulary."""
+    tokens = head.tokens
+    return f"#{token}" if tokens is None else tokens.text_of(token)
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if value == 0 or value >= 0.0005 else f"{value:.0e}"
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,95 @@
+"""Pure functions on rows and residuals: NumPy arrays in, NumPy arrays out, nothing remembered.
+
+Axis names used throughout the package: ``vocab``, ``dim``, ``tokens``, ``terms``, ``queries``, ``k``.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+
+def unit(vectors: Float[np.ndarray, "*batch dim"]) -> Float64[np.ndarray, "*batch dim"]:
+    """Scale every vector to length 1; a zero vector stays zero.
+
+    Returns:
+        v / ‖v‖ along the last axis, float64.
+    """
+    wide = vectors.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
+    result = np.zeros_like(wide)
+    np.divide(wide, lengths, out=result, where=lengths > 0)
+    return result
+
+
+def on_sphere(direction: Float[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"]:
+    """Put a sum where a final norm's output lies: u = √d · q / ‖q‖, before gain and shift.
+
+    An RMSNorm without its gain gives vectors of length √d exactly; so does a LayerNorm, for residuals whose
+    mean has been removed.
+    """
+    return unit(direction) * float(np.sqrt(direction.shape[-1]))
+
+
+def fold(
+    rows: Float[np.ndarray, "tokens dim"], gain: Float[np.ndarray, " dim"], *, centers: bool
+) -> Float64[np.ndarray, "tokens dim"]:
+    """Move a norm's gain γ into the rows: W·diag(γ), and for a LayerNorm W·diag(γ)(I − 11ᵀ/d).
+
+    Args:
+        rows: rows as stored.
+        gain: the factor that the norm really applies (1 + w where a model stores w).
+        centers: whether the norm subtracts the mean over ``dim``, as a LayerNorm does.
+    """
+    folded = rows.astype(np.float64) * gain.astype(np.float64)
+    return folded - folded.mean(axis=1, keepdims=True) if centers else folded
+
+
+def fold_residual(
+    residuals: Float[np.ndarray, "*batch dim"], gain: Float[np.ndarray, " dim"], *, centers: bool
+) -> Float64[np.ndarray, "*batch dim"]:
+    """The transpose of :func:`fold`: the x with w·x = fold(w)·residual for every row w."""
+    wide = residuals.astype(np.float64)
+    if centers:
+        wide = wide - wide.mean(axis=-1, keepdims=True)
+    return wide * gain.astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Whitener:
+    """Cov^−½ (dim, dim), symmetric, with the number of directions kept and their condition number λmax/λmin."""
+
+    root: Float64[np.ndarray, "dim dim"]
+    kept: int
+    condition: float
+
+
+def inverse_root(covariance: Float64[np.ndarray, "dim dim"], *, eps: float = 0.0) -> Whitener:
+    """Return Cov^−½.
+
+    Directions whose eigenvalue is not above ``eps`` × the largest (nor above rounding) get weight zero: a
+    LayerNorm's folded rows have no variance along the all-ones direction, and whitening must not invent any.
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    floor = max(eps, np.finfo(np.float64).eps * len(values)) * max(values[-1], 0.0)
+    kept = values > floor
+    roots = np.zeros_like(values)
+    roots[kept] = 1.0 / np.sqrt(values[kept])
+    return Whitener((vectors * roots) @ vectors.T, int(kept.sum()), float(values[-1] / values[kept][0]))
+
+
+def remove_direction(
+    rows: Float[np.ndarray, "tokens dim"], direction: Float[np.ndarray, " dim"]
+) -> Float64[np.ndarray, "tokens dim"]:
+    """Project rows onto the complement of one unit-length direction: w − (w·v)v."""
+    wide = rows.astype(np.float64)
+    return wide - np.outer(wide @ direction, direction)
+
+
+def log_sum_exp(values: Float[np.ndarray, "queries vocab"]) -> Float64[np.ndarray, " queries"]:
+    """log Σ exp over the last axis, shifted by the maximum so that nothing overflows."""
+    top = values.max(axis=1, keepdims=True).astype(np.float64)
+    top = np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):
+        total: Float64[np.ndarray, " queries"] = np.log(np.exp(values - top).sum(axis=1)) + top[:, 0]
+    return total

@@ -1,0 +1,110 @@
+"""Under-trained rows, found from the head alone: rows that lie where rows known to be unused lie.
+
+The rule follows Land & Bartolo (2024), "Fishing for Magikarp", as far as a head without its embedding allows:
+references are rows nothing can have trained (reserved names, padding, bytes that valid UTF-8 never holds); a row
+is masked when it is as close to them as they are to each other, and closer than any letter or digit, which are
+always trained. Where either anchor is missing the rule masks nothing, and says so.
+"""
+
+import string
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64
+
+from geometry.checkpoint import StoredMatrix
+from geometry.linalg import remove_direction, unit
+from geometry.moments import blocks, first_direction, row_moments
+from geometry.tokens import Vocabulary
+
+MIN_REFERENCES = 8
+NEVER_IN_UTF8 = (0xC0, 0xC1, *range(0xF5, 0x100))
+
+
+@dataclass(frozen=True, eq=False)
+class Undertrained:
+    """Which rows are masked, and how that was decided.
+
+    Attributes:
+        ids: masked rows, ascending.
+        references: rows known to be unused.
+        threshold: cosine similarity to the references' mean from which a row is masked; None if none can be.
+        reason: one sentence for the reader.
+    """
+
+    ids: Int64[np.ndarray, " masked"]
+    references: Int64[np.ndarray, " references"]
+    threshold: float | None
+    reason: str
+
+
+def find_undertrained(
+    matrix: StoredMatrix, tokens: Vocabulary | None, finite: Bool[np.ndarray, " vocab"]
+) -> Undertrained:
+    """Apply the rule to a head's rows as stored.
+
+    Args:
+        matrix: the head.
+        tokens: its vocabulary; without one nothing is known to be unused.
+        finite: rows without NaN or infinity; the others are left out of everything.
+
+    Returns:
+        Rows with s ≥ the references' 1st percentile (each left out of its own mean) and s > every single ASCII
+        letter and digit, s being the cosine similarity to the references' mean after the mean row and the first
+        principal component are removed.
+    """
+    none = np.empty(0, dtype=np.int64)
+    if tokens is None:
+        return Undertrained(none, none, None, "no row is masked as under-trained: without a tokenizer none is known")
+    vocab = matrix.shape[0]
+    references = _references(tokens, vocab, finite)
+    anchors = _anchors(tokens, vocab, finite)
+    if len(references) < MIN_REFERENCES or len(anchors) == 0:
+        lack = (
+            f"only {len(references)} of its rows are known to be unused, {MIN_REFERENCES} are needed"
+            if len(anchors)
+            else "it has no single letters or digits to compare with"
+        )
+        return Undertrained(none, references, None, f"no row is masked as under-trained: {lack}")
+
+    trained = finite.copy()
+    trained[references] = False
+    mean, component = row_moments(matrix, trained).mean, first_direction(matrix, trained)
+
+    def reduce(ids: Int64[np.ndarray, " tokens"]) -> Float64[np.ndarray, "tokens dim"]:
+        return unit(remove_direction(matrix.rows(ids) - mean, component))
+
+    unused = unit(remove_direction(matrix.rows(references) - mean, component))
+    others = unit((unused.sum(axis=0) - unused) / (len(unused) - 1))
+    own = np.percentile((unused * others).sum(axis=1), 1)
+    target = unit(unused.mean(axis=0))
+    highest_anchor = float((reduce(anchors) @ target).max())
+
+    scores = np.full(vocab, -np.inf)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start, block in blocks(matrix, "under-trained rows"):
+            scores[start : start + len(block)] = unit(remove_direction(block - mean, component)) @ target
+    masked = np.flatnonzero(finite & (scores >= own) & (scores > highest_anchor))
+    threshold = max(float(own), highest_anchor)
+    count = f"{len(masked):,} rows are" if len(masked) != 1 else "1 row is"
+    reason = (
+        f"{count} masked as under-trained (cosine similarity ≥ {threshold:.2f} to the mean of {len(references)} "
+        f"unused rows; letters and digits reach {highest_anchor:.2f})"
+    )
+    return Undertrained(masked, references, threshold, reason)
+
+
+def _references(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " references"]:
+    known = set(tokens.reserved) | set(range(tokens.tokenizer_size, vocab))
+    known |= {tokens.byte_tokens[byte] for byte in NEVER_IN_UTF8 if byte in tokens.byte_tokens}
+    return np.array(sorted(token for token in known if token < vocab and finite[token]), dtype=np.int64)
+
+
+def _anchors(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " anchors"]:
+    """Single letters and digits that text can really turn into: a lower-casing tokenizer never yields "A"."""
+    found = set()
+    for character in string.ascii_letters + string.digits:
+        ids = tokens.ids(character)
+        if len(ids) == 1 and ids[0] < vocab and finite[ids[0]] and tokens.bytes_of(ids[0]) == character.encode():
+            found.add(ids[0])
+    return np.array(sorted(found), dtype=np.int64)
