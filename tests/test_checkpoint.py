@@ -145,22 +145,36 @@ def test_what_is_read_is_counted_once(matrix: np.ndarray, tmp_path: Path) -> Non
     (folder / "config.json").write_text("{}")
     checkpoint = open_checkpoint(folder)
     small = sum(f.stat().st_size for f in folder.glob("*.json"))
+    headers = {}
     for file in folder.glob("*.safetensors"):
         with file.open("rb") as opened:
-            small += read_header(opened.fileno(), file).bytes_read
+            headers[file.name] = read_header(opened.fileno(), file).bytes_read
     assert checkpoint.bytes_read == small
     assert checkpoint.bytes_total == sum(f.stat().st_size for f in folder.glob("*.safetensors"))
+    small += headers["b.safetensors"] + gain.nbytes
     for _ in range(2):
         checkpoint.vector("norm.weight")
-        assert checkpoint.bytes_read == small + 96
+        assert checkpoint.bytes_read == small
     head = checkpoint.matrix("lm_head.weight")
-    assert checkpoint.bytes_read == small + 96
+    small += headers["a.safetensors"]
+    assert checkpoint.bytes_read == small
     head.rows([0])
     head.rows([0, 1])
-    assert checkpoint.bytes_read == small + 96 + 4096
+    assert checkpoint.bytes_read == small + 4096
     checkpoint.matrix("lm_head.weight").block(0, 3000)
     head.full_hash()
-    assert checkpoint.bytes_read == small + 96 + matrix.nbytes
+    assert checkpoint.bytes_read == small + matrix.nbytes
+
+
+def test_shards_without_a_part_of_the_head_stay_unread(matrix: np.ndarray, tmp_path: Path) -> None:
+    blocks = {"model.layers.0.w": matrix, "model.visual.blocks.0.norm.weight": matrix[0]}
+    shard(tmp_path, {"a.safetensors": blocks, "b.safetensors": {"lm_head.weight": matrix}})
+    (tmp_path / "a.safetensors").write_bytes(b"not opened, but for its size")
+    checkpoint = open_checkpoint(tmp_path)
+    assert find_layout(checkpoint.tensors, checkpoint.config).head == "lm_head.weight"
+    assert len(list(checkpoint.tensors)) == 3
+    with pytest.raises(CheckpointError, match="no safetensors file"):
+        checkpoint.matrix("model.layers.0.w")
 
 
 @given(st.lists(st.integers(0, 99), max_size=6), st.integers(1, 3000))

@@ -3,10 +3,10 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from geometry.checkpoint.guards import check_not_a_pointer, parse_json, read_at
 from geometry.errors import CheckpointError
@@ -50,6 +50,22 @@ class TensorInfo:
     file: Path
     offset: int
     nbytes: int
+
+
+@runtime_checkable
+class Tensors(Protocol):
+    """Tensors by name. Iterating gives names and reads nothing; looking one up may read its file's header.
+
+    A mapping in all but type: type checkers look at a mapping's values, and that would read.
+    """
+
+    def __getitem__(self, name: str, /) -> TensorInfo: ...
+
+    def __contains__(self, name: object, /) -> bool: ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)

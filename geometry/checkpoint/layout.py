@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from geometry.checkpoint.header import TensorInfo, short
+from geometry.checkpoint.header import TensorInfo, Tensors, short
 from geometry.errors import CheckpointError
 
 # inside a numbered block nothing is a head, an embedding or the final norm
@@ -106,7 +106,7 @@ class HeadLayout:
     tied: bool
 
 
-def find_layout(tensors: Mapping[str, TensorInfo], config: Mapping[str, Any]) -> HeadLayout:
+def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
     """Return where the head lies.
 
     A stored head is used even where the config says tied. An absent one is the embedding, unless the config
@@ -115,7 +115,7 @@ def find_layout(tensors: Mapping[str, TensorInfo], config: Mapping[str, Any]) ->
     Raises:
         CheckpointError: there is no head, or it is quantised, or it is no matrix.
     """
-    outer = {name: info for name, info in tensors.items() if not _IN_BLOCK.search(name) and not _AUXILIARY.search(name)}
+    outer = {name: tensors[name] for name in tensors if not _IN_BLOCK.search(name) and not _AUXILIARY.search(name)}
     embedding = _find_embedding(outer)
     head = _find_head(outer, embedding, config)
     tied = head is None

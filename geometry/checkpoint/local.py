@@ -11,35 +11,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from geometry.checkpoint.guards import check_not_a_pointer, opened, read_at, read_json, shard_name
-from geometry.checkpoint.header import Header, TensorInfo, read_header, short
+from geometry.checkpoint.guards import check_not_a_pointer, opened, read_at, read_json
+from geometry.checkpoint.header import TensorInfo, Tensors, short
 from geometry.checkpoint.matrix import STORED, StoredMatrix, check_dtype, decode, map_matrix
-from geometry.checkpoint.spec import Place, find_place
+from geometry.checkpoint.reads import Reads
+from geometry.checkpoint.shards import is_present, read_file, read_folder
+from geometry.checkpoint.spec import find_place
 from geometry.errors import CheckpointError
 
 MAX_VECTOR_BYTES = 64 * 2**20
-SINGLE = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 _RANK_LINE = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n")
-
-
-@dataclass(frozen=True)
-class Reads:
-    """What was read of a checkpoint, each thing counted once: whole small files and tensors, and matrices."""
-
-    small: dict[str, int] = field(default_factory=dict)
-    matrices: dict[str, StoredMatrix] = field(default_factory=dict)
-
-    def add(self, what: str, nbytes: int) -> None:
-        """Count ``nbytes`` for ``what``, a file's or tensor's name."""
-        self.small[what] = nbytes
-
-    @property
-    def total(self) -> int:
-        """Bytes read so far."""
-        return sum(self.small.values()) + sum(matrix.bytes_touched for matrix in self.matrices.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +33,7 @@ class Checkpoint:
         source: where it came from: a path, or ``bundled``.
         folder: the folder it lies in.
         config: ``config.json``, empty where there is none.
-        tensors: every tensor by name.
+        tensors: every tensor by name; iterating over names reads nothing.
         bytes_total: size of its safetensors files.
         tokenizer_path: ``tokenizer.json`` or a tiktoken-format file, if there is one.
         reads: what was read so far.
@@ -61,7 +43,7 @@ class Checkpoint:
     source: str
     folder: Path
     config: Mapping[str, Any] = field(repr=False)
-    tensors: Mapping[str, TensorInfo] = field(repr=False)
+    tensors: Tensors = field(repr=False)
     bytes_total: int
     tokenizer_path: Path | None
     reads: Reads = field(repr=False, default_factory=Reads)
@@ -124,12 +106,16 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
     reads = Reads()
     if place.path.is_dir():
         folder = place.path
-        tensors, total = _folder_tensors(folder, reads)
+        weights = read_folder(folder, reads)
     else:
         folder = place.path.parent
-        tensors, total = _file_tensors(place, reads)
+        if place.path.is_file() and place.path.suffix != ".safetensors":
+            raise CheckpointError(
+                f"{place.path} is no safetensors file by its name; expected a folder or *.safetensors"
+            )
+        weights = read_file(place.path, None, reads)
     config: dict[str, Any] = {}
-    if _present(folder / "config.json"):
+    if is_present(folder / "config.json"):
         config, size = read_json(folder / "config.json", folder)
         reads.add("config.json", size)
     return Checkpoint(
@@ -137,100 +123,23 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
         source=place.source,
         folder=folder,
         config=MappingProxyType(config),
-        tensors=MappingProxyType(tensors),
-        bytes_total=total,
+        tensors=weights.tensors,
+        bytes_total=weights.bytes_total,
         tokenizer_path=_find_tokenizer(folder, reads),
         reads=reads,
     )
 
 
-def _file_tensors(place: Place, reads: Reads) -> tuple[dict[str, TensorInfo], int]:
-    """Return the tensors of the one file that was named, and its size."""
-    if place.path.is_file() and place.path.suffix != ".safetensors":
-        raise CheckpointError(f"{place.path} is no safetensors file by its name; expected a folder or *.safetensors")
-    header = _header(place.path, None, reads)
-    return {tensor.name: tensor for tensor in header.tensors}, header.bytes_total
-
-
-def _folder_tensors(folder: Path, reads: Reads) -> tuple[dict[str, TensorInfo], int]:
-    """Return the tensors of a folder and the size of its safetensors files.
-
-    As in transformers, ``model.safetensors`` comes before the index; failing both, the only safetensors file.
-    """
-    if _present(folder / SINGLE):
-        shards = [SINGLE]
-    elif _present(folder / INDEX):
-        return _indexed_tensors(folder, reads)
-    else:
-        shards = sorted(path.name for path in folder.glob("*.safetensors"))
-    if len(shards) != 1:
-        raise CheckpointError(_no_weights(folder, shards))
-    header = _header(folder / shards[0], folder, reads)
-    return {tensor.name: tensor for tensor in header.tensors}, header.bytes_total
-
-
-def _indexed_tensors(folder: Path, reads: Reads) -> tuple[dict[str, TensorInfo], int]:
-    """Return the tensors that the index places, and the shards' size; what else the shards hold is stale."""
-    path = folder / INDEX
-    index, size = read_json(path, folder, unique_keys=True)
-    reads.add(INDEX, size)
-    weight_map = index.get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map or not all(isinstance(v, str) for v in weight_map.values()):
-        raise CheckpointError(f"{path} has no weight_map from tensor names to files; the index is damaged")
-    shards: dict[str, dict[str, TensorInfo]] = {}
-    total = 0
-    for shard in sorted({shard_name(name, path) for name in weight_map.values()}):
-        if not _present(folder / shard):
-            raise CheckpointError(f"{path} names the shard {short(shard)}, which is not there; download the rest")
-        header = _header(folder / shard, folder, reads)
-        shards[shard] = {tensor.name: tensor for tensor in header.tensors}
-        total += header.bytes_total
-    tensors = {}
-    for name, shard in weight_map.items():
-        if name not in shards[shard]:
-            raise CheckpointError(
-                f"{path} places tensor {short(name)} in {short(shard)}, which does not hold it; "
-                "the index and the shards do not belong together"
-            )
-        tensors[name] = shards[shard][name]
-    return tensors, total
-
-
-def _header(path: Path, folder: Path | None, reads: Reads) -> Header:
-    with opened(path, inside=folder) as fd:
-        header = read_header(fd, path)
-    reads.add(str(path), header.bytes_read)
-    return header
-
-
-def _no_weights(folder: Path, shards: list[str]) -> str:
-    """Return why a folder without a single file and without an index cannot be opened."""
-    if shards:
-        return f"{folder} holds {len(shards)} safetensors files and no {INDEX}; give one file, or add the index"
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
-    if pickles:
-        return (
-            f"{folder} holds its weights as a pickle ({pickles[0]}), which can run code when it is opened; "
-            "expected safetensors; convert it first"
-        )
-    return f"{folder} holds no head: expected {SINGLE}, {INDEX} or one other *.safetensors; check the folder"
-
-
 def _find_tokenizer(folder: Path, reads: Reads) -> Path | None:
     """Return the folder's tokenizer file: ``tokenizer.json`` first, then one in tiktoken's format."""
     for path in [folder / "tokenizer.json", folder / "tokenizer.model", *sorted(folder.glob("*.tiktoken"))]:
-        if not _present(path):
+        if not is_present(path):
             continue
         with opened(path, inside=folder) as fd:
             start = read_at(fd, 0, 1024)
         check_not_a_pointer(start, path)
-        reads.add(path.name, len(start))
         # under this name there is tiktoken's base64 and ranks, or sentencepiece's protobuf
         if path.name != "tokenizer.model" or _RANK_LINE.match(start):
-            return path
+            return path  # whoever reads it whole counts it
+        reads.add(path.name, len(start))
     return None
-
-
-def _present(path: Path) -> bool:
-    """Return whether something of that name is there, be it a dangling link."""
-    return path.is_symlink() or path.exists()

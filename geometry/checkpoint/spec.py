@@ -37,8 +37,7 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
     given = os.fspath(spec)
     path = _existing(given)
     if path is not None:
-        name = path.resolve().name if path.is_dir() else path.stem
-        return Place(name, str(path), path)
+        return Place(_name(path), str(path), path)
     if given in BUNDLED:
         folder = data_folder() / BUNDLED[given]
         if not folder.is_dir():
@@ -55,6 +54,17 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
     raise CheckpointError(
         f"no such head: {given!r}; expected a folder, a safetensors file or one of {', '.join(BUNDLED)}; check the path"
     )
+
+
+def _name(path: Path) -> str:
+    """Return a folder's or file's name; for a snapshot in a Hub cache, ``org/model``."""
+    if not path.is_dir():
+        return path.stem
+    folder = path.resolve()
+    repo = folder.parent.parent.name
+    if folder.parent.name == "snapshots" and repo.startswith("models--"):
+        return repo.removeprefix("models--").replace("--", "/")
+    return folder.name
 
 
 def _existing(given: str) -> Path | None:

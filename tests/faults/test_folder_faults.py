@@ -58,7 +58,9 @@ def test_a_shard_that_is_missing(tmp_path: Path) -> None:
 
 def test_a_tensor_that_its_shard_lacks(tmp_path: Path) -> None:
     folder = write_sharded(tmp_path, {"model.norm.weight": "a.safetensors"})
-    assert 'places tensor "model.norm.weight" in "a.safetensors", which does not hold it' in refusal(folder)
+    checkpoint = open_checkpoint(folder)
+    with pytest.raises(CheckpointError, match=r'places tensor "model.norm.weight" in "a.safetensors", which does'):
+        find_layout(checkpoint.tensors, checkpoint.config)
 
 
 def test_stale_tensors_in_a_shard_are_ignored(tmp_path: Path) -> None:
@@ -70,9 +72,14 @@ def test_stale_tensors_in_a_shard_are_ignored(tmp_path: Path) -> None:
     assert checkpoint.bytes_total == (folder / "b.safetensors").stat().st_size
 
 
-@pytest.mark.parametrize("weight_map", [{}, [], None, {"a": 1}, {"a": ["a.safetensors"]}, "a.safetensors"])
+@pytest.mark.parametrize("weight_map", [{}, [], None, "a.safetensors"])
 def test_an_index_without_a_weight_map(weight_map: Any, tmp_path: Path) -> None:
     assert "no weight_map" in refusal(write_sharded(tmp_path, weight_map))
+
+
+@pytest.mark.parametrize("weight_map", [{"a": 1}, {"a": ["a.safetensors"]}, {"a": None}])
+def test_an_index_whose_files_are_no_names(weight_map: Any, tmp_path: Path) -> None:
+    assert "whose files are no names" in refusal(write_sharded(tmp_path, weight_map))
 
 
 def test_an_index_with_a_key_twice(tmp_path: Path) -> None:
@@ -123,7 +130,9 @@ def hub_cache(tmp_path: Path, target: str) -> Path:
 
 
 def test_the_hubs_cache_is_fine(tmp_path: Path) -> None:
-    assert "lm_head.weight" in open_checkpoint(hub_cache(tmp_path, "../../blobs/abc")).tensors
+    checkpoint = open_checkpoint(hub_cache(tmp_path, "../../blobs/abc"))
+    assert "lm_head.weight" in checkpoint.tensors
+    assert checkpoint.name == "org/name"
 
 
 def test_another_models_blobs_are_not(tmp_path: Path) -> None:
