@@ -134,7 +134,9 @@ def test_an_untied_checkpoint_without_its_head(config: dict[str, object]) -> Non
 
 
 def test_nothing_to_open() -> None:
-    with pytest.raises(CheckpointError, match=r'no head and no embedding among 1 tensors \("conv.weight"\)'):
+    with pytest.raises(
+        CheckpointError, match=r'no head and no embedding, a \(vocab, dim\) matrix, among 1 tensors \("conv.weight"\)'
+    ):
         find_layout(infos({"conv.weight": (3, 3)}), {})
 
 
@@ -168,6 +170,11 @@ def test_a_classifiers_head_is_none(rows: int, config: dict[str, object], tied: 
 def test_biases(extra: dict[str, tuple[int, ...]], bias: str | None) -> None:
     shapes = {"model.embed_tokens.weight": (VOCAB, DIM)} | extra
     assert find_layout(infos(shapes), {}).bias == bias
+
+
+def test_a_padded_head_alone() -> None:
+    shapes = {"lm_head.weight": (VOCAB + 24, DIM)}
+    assert find_layout(infos(shapes), {"vocab_size": VOCAB}).head == "lm_head.weight"
 
 
 def test_shifts_of_the_norm_and_its_width() -> None:

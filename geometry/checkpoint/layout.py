@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from geometry.checkpoint.header import TensorInfo, Tensors, short
+from geometry.checkpoint.matrix import STORED
 from geometry.errors import CheckpointError
 
 # inside a numbered block nothing is a head, an embedding or the final norm
@@ -123,7 +124,7 @@ def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
         head = embedding
         if head is None:
             raise CheckpointError(
-                f"no head and no embedding among {len(tensors)} tensors ({_some(tensors)}); "
+                f"no head and no embedding, a (vocab, dim) matrix, among {len(tensors)} tensors ({_some(tensors)}); "
                 "expected lm_head.weight, model.embed_tokens.weight or a like name; is this a language model?"
             )
         if _is_untied(config):
@@ -175,11 +176,12 @@ def _fits(info: TensorInfo, embedding: TensorInfo | None, config: Mapping[str, A
         return True
     sizes = [part.get("vocab_size") for part in (config, text_config(config))]
     known = [size for size in sizes if isinstance(size, int)]
-    return rows in known or (embedding is None and not known)
+    # a padded head has more rows than the config has tokens
+    return rows in known or (embedding is None and 2 * rows >= max(known, default=0))
 
 
 def _is_float_matrix(info: TensorInfo) -> bool:
-    return len(info.shape) == 2 and 0 not in info.shape and info.dtype in ("F32", "F16", "BF16")
+    return len(info.shape) == 2 and 0 not in info.shape and info.dtype in STORED
 
 
 def _check_matrix(outer: Mapping[str, TensorInfo], head: str) -> None:
@@ -191,7 +193,7 @@ def _check_matrix(outer: Mapping[str, TensorInfo], head: str) -> None:
             "the checkpoint is damaged"
         )
     companions = [f"{stem}.{last}" for last in QUANTISED if f"{stem}.{last}" in outer]
-    if companions or info.dtype not in ("F32", "F16", "BF16"):
+    if companions or info.dtype not in STORED:
         beside = f" beside {short(companions[0])}" if companions else ""
         raise CheckpointError(
             f"the head {short(head)} is stored as {info.dtype}{beside}; expected plain F32, F16 or BF16: "
