@@ -62,7 +62,7 @@ def lookup(text: str) -> Emoji | None:
 
 @cache
 def _by_bare_text() -> dict[str, Emoji]:
-    # Without its selectors every form of an emoji reads alike, and the qualified form comes first in the file.
+    # Without its selectors every form of an emoji reads alike; the qualified one comes first in the file.
     emoji: dict[str, Emoji] = {}
     for entry in catalogue():
         emoji.setdefault(entry.text.replace(VARIATION_SELECTOR, ""), entry)

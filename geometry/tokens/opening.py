@@ -1,0 +1,45 @@
+"""Finding the tokenizer in a folder, and which reader a file needs."""
+
+from pathlib import Path
+
+from geometry.errors import TokenError
+from geometry.tokens.encoding import TokenizerJsonEncoder
+from geometry.tokens.tiktoken import TiktokenEncoder, read_tiktoken
+from geometry.tokens.tokenizer_json import read_tokenizer_json
+from geometry.tokens.vocabulary import Vocabulary
+
+
+def open_vocabulary(path: Path, rows: int | None = None) -> Vocabulary:
+    """Open the tokens of a tokenizer file, or of a folder that holds one.
+
+    Args:
+        path: A ``tokenizer.json``, a tiktoken file (``*.tiktoken``, or ``*.model`` with base64 lines), or a
+            folder.
+        rows: How many rows the head has: more than the tokenizer has ids (the rest is padding), or fewer.
+
+    Raises:
+        TokenError: if there is no tokenizer, or none that can be read.
+    """
+    file = find_tokenizer(path) if path.is_dir() else path
+    if file.suffix == ".json":
+        table, spec = read_tokenizer_json(file)
+        return Vocabulary(table, lambda: TokenizerJsonEncoder(table, spec), rows)
+    table = read_tiktoken(file)
+    return Vocabulary(table, lambda: TiktokenEncoder(table), rows)
+
+
+def find_tokenizer(folder: Path) -> Path:
+    """Return the tokenizer file of a folder: its ``tokenizer.json``, else its tiktoken file.
+
+    Raises:
+        TokenError: if there is none, or more than one tiktoken file.
+    """
+    if (folder / "tokenizer.json").is_file():
+        return folder / "tokenizer.json"
+    found = sorted(folder.glob("*.tiktoken")) or sorted(folder.glob("tokenizer.model"))
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found)
+        raise TokenError(f"{folder} holds several tokenizers ({names}): name the file")
+    if not found:
+        raise TokenError(f"{folder} holds no tokenizer: a tokenizer.json or a tiktoken file was expected")
+    return found[0]

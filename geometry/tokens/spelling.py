@@ -1,0 +1,103 @@
+"""How a text is written in tokens: the record behind ``geometry tokens``."""
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from geometry.tokens.kinds import Kind, kind_of
+from geometry.tokens.printable import printable
+from geometry.tokens.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class SpelledPiece:
+    """One token of a spelling.
+
+    Attributes:
+        id: Its id; None for a printed piece that this vocabulary does not hold.
+        text: It as `printable` shows it.
+        bytes: Its exact bytes.
+        kind: What kind of token it is.
+    """
+
+    id: int | None
+    text: str
+    bytes: bytes
+    kind: Kind
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the piece as JSON has it, its bytes in hex."""
+        return {"id": self.id, "text": self.text, "bytes": self.bytes.hex(), "kind": self.kind}
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """A text and the tokens that write it.
+
+    Attributes:
+        text: The text.
+        pieces: Its tokens in order.
+        note: What is inexact about the vocabulary; empty where nothing is.
+    """
+
+    text: str
+    pieces: tuple[SpelledPiece, ...]
+    note: str = ""
+
+    @property
+    def ids(self) -> tuple[int | None, ...]:
+        """The ids of the pieces."""
+        return tuple(piece.id for piece in self.pieces)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON has it."""
+        return {"text": self.text, "pieces": [piece.to_dict() for piece in self.pieces], "note": self.note}
+
+    def __str__(self) -> str:
+        rows = [("id", "token", "bytes", "kind")]
+        for piece in self.pieces:
+            shown = "-" if piece.id is None else str(piece.id)
+            rows.append((shown, repr(piece.text), piece.bytes.hex(" ").upper(), piece.kind))
+        widths = [max(_cells(row[column]) for row in rows) for column in range(4)]
+        lines = [
+            f"{row[0]:>{widths[0]}}  "
+            + "  ".join(_pad(cell, width) for cell, width in zip(row[1:], widths[1:], strict=True)).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+
+def spell(vocabulary: Vocabulary, text: str) -> Spelling:
+    """Return how a vocabulary writes exactly this text; what it cannot write shows as its unknown token."""
+    pieces = tuple(
+        SpelledPiece(i, vocabulary.text_of(i), vocabulary.bytes_of(i), vocabulary.kind(i))
+        for i in vocabulary.encode(text)
+    )
+    return Spelling(text, pieces, vocabulary.note)
+
+
+def decode(vocabulary: Vocabulary, printed: str) -> Spelling:
+    """Return the text behind a printed line of ids (``12520 238 254``) or pieces (``ĠðŁ Ĳ ł``).
+
+    Raises:
+        TokenError: if a piece is unknown or an id out of range.
+    """
+    pieces = tuple(
+        SpelledPiece(None, printable(piece.bytes), piece.bytes, kind_of(piece.bytes))
+        if piece.id is None
+        else SpelledPiece(piece.id, vocabulary.text_of(piece.id), piece.bytes, vocabulary.kind(piece.id))
+        for piece in vocabulary.read_pieces(printed)
+    )
+    return Spelling(printable(b"".join(piece.bytes for piece in pieces)), pieces, vocabulary.note)
+
+
+def _cells(text: str) -> int:
+    # Terminals give wide characters two cells, and marks and joiners none.
+    return sum(
+        0 if unicodedata.combining(c) or c in "\u200d\ufe0f" else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - _cells(text))
