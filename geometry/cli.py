@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from geometry.errors import GeometryError
+from geometry.errors import GeometryError, OptionError
 
 if TYPE_CHECKING:
     from geometry.tokens import Vocabulary
@@ -115,6 +116,9 @@ def snap(
     temperature: Annotated[float, typer.Option(help="T of the probabilities.")] = 1.0,
     sample: Annotated[int, typer.Option(help="Draw so many tokens besides the ranking.")] = 0,
     seed: Annotated[int, typer.Option(help="Of samples and null.")] = 0,
+    max_memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Where the sum lands."""
@@ -126,7 +130,9 @@ def snap(
         keep_undertrained=keep_undertrained, as_stored=as_stored, null=null, temperature=temperature, sample=sample,
         seed=seed,
     )  # fmt: skip
-    landings = land_many(open_head(head), expressions, settings, space=space.value if space else None)
+    landings = land_many(
+        open_head(head, max_memory=_size(max_memory)), expressions, settings, space=space.value if space else None
+    )
     for index, landing in enumerate(landings):
         if index and not as_json:
             typer.echo()
@@ -149,6 +155,17 @@ def main() -> None:
         if debug:
             raise
         _fail(f"{type(error).__name__}: {error}; this should not happen: run again with --debug and report it")
+
+
+def _size(text: str | None) -> int | None:
+    """Read a size such as 500MB or 2GB (powers of 1,000; MiB and GiB of 1,024)."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    if not found or not float(found[1]):
+        raise OptionError(f"--max-memory {text!r} arrived; expected a size such as 500MB or 2GB")
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** " KMGT".index(found[2].upper() or " "))
 
 
 def _vocabulary(head: str) -> "Vocabulary":

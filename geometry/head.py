@@ -180,7 +180,7 @@ class Head:
             raise ReadoutError(f"residuals of shape {given.shape} arrived; expected (n, {self.dim})")
         hidden = (given if normed else readout.normed(given)) * np.float32(readout.prescale)
         result = np.empty((len(hidden), self.vocab), dtype=np.float32)
-        for start, block in self.opened.matrix.blocks(block_rows(self.dim)):
+        for start, block in self.opened.matrix.blocks(block_rows(self.opened.matrix)):
             stop = start + len(block)
             product = hidden @ block.T
             result[:, start:stop] = product if readout.bias is None else product + readout.bias[start:stop]
@@ -263,11 +263,12 @@ class Head:
         return {"name": self.name, "fingerprint": self.fingerprint, "vocab": self.vocab, "dim": self.dim}
 
 
-def open_head(spec: str | os.PathLike[str]) -> Head:
+def open_head(spec: str | os.PathLike[str], *, max_memory: int | None = None) -> Head:
     """Open a checkpoint's head, and nothing else of it.
 
     Args:
         spec: a folder, one safetensors file, or a bundled name such as ``organism``.
+        max_memory: bytes of rows that may stay in memory; a larger head is let go of block by block.
 
     Returns:
         The head in space ``raw``, its rows mapped and unread.
@@ -277,5 +278,5 @@ def open_head(spec: str | os.PathLike[str]) -> Head:
     """
     checkpoint = open_checkpoint(spec)
     layout = find_layout(checkpoint.tensors, checkpoint.config)
-    matrix = checkpoint.matrix(layout.head)
+    matrix = checkpoint.matrix(layout.head, max_resident=max_memory)
     return Head(Opened(checkpoint, layout, matrix, make_readout(checkpoint.config, layout, checkpoint)))

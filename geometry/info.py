@@ -111,7 +111,7 @@ def compare_with_embedding(head: Head) -> Tied:
     mine, other = head.opened.matrix, checkpoint.matrix(layout.embedding)
     if mine.shape != other.shape or mine.dtype != other.dtype:
         return "different"
-    size = block_rows(head.dim)
+    size = block_rows(mine)
     for start in range(0, head.vocab, size):
         if not np.array_equal(mine.raw_block(start, start + size), other.raw_block(start, start + size)):
             return "different"

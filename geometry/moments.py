@@ -27,14 +27,15 @@ class Moments:
     covariance: Float64[np.ndarray, "dim dim"] | None
 
 
-def block_rows(dim: int) -> int:
-    """Number of rows whose float32 copy takes about ``BLOCK_BYTES``."""
-    return max(64, BLOCK_BYTES // (4 * dim))
+def block_rows(matrix: StoredMatrix) -> int:
+    """Number of rows whose float32 copy takes about ``BLOCK_BYTES``, or less where memory is kept small."""
+    budget = BLOCK_BYTES if matrix.max_resident is None else min(BLOCK_BYTES, matrix.max_resident // 8)
+    return max(64, budget // (4 * matrix.shape[1]))
 
 
 def blocks(matrix: StoredMatrix, label: str) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
     """Yield (first row, decoded block) over the whole matrix; a bar is shown where that takes long."""
-    size = block_rows(matrix.shape[1])
+    size = block_rows(matrix)
     yield from track(matrix.blocks(size), label, total=-(-matrix.shape[0] // size), nbytes=matrix.nbytes)
 
 

@@ -12,7 +12,7 @@ only rows that this bound rules out are left unscored, so ids and scores are tho
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
@@ -128,6 +128,7 @@ def _logit_scoring(head: Head, vectors: Float64[np.ndarray, "queries dim"]) -> S
     return Scoring(head, "logit", vectors, x, offset, shift=bias)
 
 
+@runtime_checkable
 class Reader(Protocol):
     """Something that looks at every block of a head as it goes by."""
 
@@ -179,11 +180,12 @@ class BestRows:
         self, ids: Int64[np.ndarray, " tokens"], rows: Float32[np.ndarray, "tokens dim"]
     ) -> Float32[np.ndarray, "queries tokens"]:
         scoring = self.scoring
-        scores = scoring.x.astype(np.float32) @ rows.T + scoring.offset.astype(np.float32)[:, None]
+        scores: Float32[np.ndarray, "queries tokens"] = scoring.x.astype(np.float32) @ rows.T
+        scores += scoring.offset.astype(np.float32)[:, None]
         if scoring.scale is not None:
-            scores = scores * scoring.scale[ids].astype(np.float32)
+            scores *= scoring.scale[ids].astype(np.float32)
         if scoring.shift is not None:
-            scores = scores + scoring.shift[ids].astype(np.float32)
+            scores += scoring.shift[ids].astype(np.float32)
         return scores
 
     def _see_with_faiss(self, ids: Int64[np.ndarray, " tokens"], rows: Float32[np.ndarray, "tokens dim"]) -> None:

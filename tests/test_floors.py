@@ -57,11 +57,7 @@ def _imports(tree: ast.AST) -> list[tuple[str, bool]]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = (
-                [node.module or ""]
-                if node.module != "geometry"
-                else [f"geometry.{a.name}" for a in node.names]
-            )
+            names = [node.module or ""] if node.module != "geometry" else [f"geometry.{a.name}" for a in node.names]
         else:
             names = []
         found.extend((n.split(".")[1], inside) for n in names if n.startswith("geometry."))
@@ -103,9 +99,7 @@ HEAVY = ("torch", "faiss", "umap", "transformers", "matplotlib", "sklearn", "pan
 
 
 def _loaded(code: str) -> set[str]:
-    report = (
-        f"{code}\nimport sys\nprint('\\n'.join(m for m in {HEAVY!r} if m in sys.modules), file=sys.stderr)"
-    )
+    report = f"{code}\nimport sys\nprint('\\n'.join(m for m in {HEAVY!r} if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 

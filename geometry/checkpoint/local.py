@@ -53,14 +53,17 @@ class Checkpoint:
         """Bytes read so far: headers, index, config, small tensors, and touched pages of mapped matrices."""
         return self.reads.total
 
-    def matrix(self, name: str) -> StoredMatrix:
+    def matrix(self, name: str, *, max_resident: int | None = None) -> StoredMatrix:
         """Return the 2-D tensor ``name``, memory-mapped.
+
+        Args:
+            max_resident: bytes of it that may stay in memory while it is passed over; all by default.
 
         Raises:
             CheckpointError: no such tensor, not 2-D, empty, or not F32, F16 or BF16.
         """
         if name not in self.reads.matrices:
-            self.reads.matrices[name] = map_matrix(self._info(name))
+            self.reads.matrices[name] = map_matrix(self._info(name), max_resident=max_resident)
         return self.reads.matrices[name]
 
     def vector(self, name: str) -> Float32[np.ndarray, " size"]:

@@ -43,8 +43,12 @@ def decode(raw: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     return np.asarray(raw, dtype=np.float32)
 
 
-def map_matrix(info: TensorInfo) -> "StoredMatrix":
-    """Map the 2-D tensor ``info`` read-only; no byte of it is read yet."""
+def map_matrix(info: TensorInfo, *, max_resident: int | None = None) -> "StoredMatrix":
+    """Map the 2-D tensor ``info`` read-only; no byte of it is read yet.
+
+    Args:
+        max_resident: a matrix of more bytes than this is let go of, block by block, as it is passed over.
+    """
     check_dtype(info)
     if len(info.shape) != 2 or 0 in info.shape:
         raise CheckpointError(
@@ -59,7 +63,7 @@ def map_matrix(info: TensorInfo) -> "StoredMatrix":
             raise CheckpointError(f"{info.file} cannot be mapped: {error}; did the file change?") from error
     stored = np.frombuffer(mapped, dtype=STORED[info.dtype], count=info.shape[0] * info.shape[1], offset=skip)
     touched = np.zeros(-(-info.nbytes // PAGE), dtype=np.bool_)
-    return StoredMatrix(info, stored.reshape(info.shape), touched)
+    return StoredMatrix(info, stored.reshape(info.shape), touched, mapped, max_resident)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,8 @@ class StoredMatrix:
     info: TensorInfo
     _stored: Shaped[np.ndarray, "vocab dim"] = field(repr=False)
     _touched: Shaped[np.ndarray, " pages"] = field(repr=False)
+    _mapped: mmap.mmap = field(repr=False)
+    max_resident: int | None = None
 
     @property
     def dtype(self) -> str:
@@ -134,6 +140,12 @@ class StoredMatrix:
             raise ValueError(f"a block of {size} rows; expected at least 1")
         for start in range(0, self.shape[0], size):
             yield start, self.block(start, start + size)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Give the pages back to the system where the matrix is larger than may stay in memory."""
+        if self.max_resident is not None and self.nbytes > self.max_resident and hasattr(mmap, "MADV_DONTNEED"):
+            self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def sample_hash(self) -> str:
         """Return a cheap fingerprint: SHA-256 of dtype, shape and up to 256 evenly spaced pages.

@@ -1,0 +1,164 @@
+"""The command line as its user meets it: output, JSON, exit codes, and one line for every mistake."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+GEOMETRY = [sys.executable, "-m", "geometry"]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*GEOMETRY, *arguments], capture_output=True, text=True, env={**os.environ, **environment}, timeout=60
+    )
+
+
+@pytest.fixture
+def folder(make_head) -> str:
+    """A small head's folder."""
+    return str(make_head().opened.checkpoint.folder)
+
+
+def test_info_says_what_the_head_is_and_what_was_read(minilm: Path):
+    record = json.loads(run("info", "-H", str(minilm), "--json").stdout)
+    wanted = "name source fingerprint vocab dim dtype tied head_tensor norm readout bytes_read bytes_total regime"
+    assert {*wanted.split(), "tokens", "masked"} <= record.keys()
+    assert (record["vocab"], record["dim"], record["dtype"]) == (30522, 384, "F32")
+    assert (
+        30522 * 384 * 4 <= record["bytes_read"] < record["bytes_total"] == (minilm / "model.safetensors").stat().st_size
+    )
+    assert record["regime"]["bare"]["regime"] == "none"
+
+
+def test_info_of_a_causal_model(tinystories: Path):
+    shown = run("info", "-H", str(tinystories))
+    assert shown.returncode == 0
+    assert "ln·w+b" in shown.stdout
+    record = json.loads(run("info", "-H", str(tinystories), "--json", "--full-hash", "--check-tied").stdout)
+    assert record["tied"] is True
+    assert record["embedding"] == "one tensor"
+    assert len(record["sha256"]) == 64
+    assert record["regime"]["after_space"]["regime"] == "bytes"
+
+
+def test_info_without_a_tokenizer(make_head):
+    folder = str(make_head(with_tokenizer=False).opened.checkpoint.folder)
+    record = json.loads(run("info", "-H", folder, "--json").stdout)
+    assert record["tokens"] is None
+    assert "holds no tokenizer" in record["tokenizer"]
+    assert run("info", "-H", folder).returncode == 0
+
+
+def test_tokens_of_real_tokenizers(test_data: Path):
+    files = test_data / "tokenizers"
+    for file, text, ids in (
+        ("gpt-2.tokenizer.json", " 🐠", [12520, 238, 254]),
+        ("llama-3.tiktoken.model", " 🐠", [11410, 238, 254]),
+        ("qwen.tiktoken", "🐠", [147313]),
+    ):
+        record = json.loads(run("tokens", text, "-H", str(files / file), "--json").stdout)
+        found = [piece["id"] for piece in record["pieces"]]
+        assert found[0] == ids[0]
+        assert len(found) == len(ids)
+        assert bytes.fromhex("".join(piece["bytes"] for piece in record["pieces"])).decode() == text
+    assert [p["id"] for p in record["pieces"]] == [147313]
+
+
+@pytest.mark.parametrize("printed", ["ĠðŁ Ĳ ł", "ĠðŁ IJ ł", "12520 238 254"])
+def test_decoding_printed_pieces(test_data: Path, printed: str):
+    done = run("tokens", "--decode", printed, "-H", str(test_data / "tokenizers" / "gpt-2.tokenizer.json"), "--json")
+    assert json.loads(done.stdout)["text"] == " 🐠"
+
+
+def test_snap_prints_a_table_and_json(folder: str):
+    shown = run("snap", "-H", folder, "sea + horse")
+    assert shown.returncode == 0
+    assert shown.stderr == ""
+    assert shown.stdout.startswith("sea + horse  →  ")
+    assert max(map(len, shown.stdout.splitlines())) <= 100
+    lines = run("snap", "-H", folder, "sea + horse", "king - man", "--json", "-k", "3").stdout.splitlines()
+    assert [json.loads(line)["expression"] for line in lines] == ["sea + horse", "king - man"]
+    assert all(len(json.loads(line)["landings"]) == 3 for line in lines)
+
+
+def test_options_reach_the_landing(folder: str):
+    done = run(
+        "snap", "-H", folder, "--json", "--metric", "euclidean", "--space", "whitened", "--among", "words",
+        "--exclude-inputs", "--fold-variants", "--keep-undertrained", "--as-stored", "--null", "--temperature", "0.5",
+        "--sample", "3", "--seed", "9", "--max-memory", "1GB", "--", "-sea + horse",
+    )  # fmt: skip
+    record = json.loads(done.stdout)
+    assert (record["space"], record["metric"]) == ("whitened", "euclidean")
+    assert record["options"] == {
+        "k": 10, "metric": "euclidean", "among": "words", "exclude_inputs": True, "fold_variants": True,
+        "keep_undertrained": True, "as_stored": True, "null": True, "temperature": 0.5, "sample": 3, "seed": 9,
+    }  # fmt: skip
+    assert len(record["samples"]) == 3
+
+
+def test_the_head_can_come_from_the_environment(folder: str):
+    assert run("snap", "sea", GEOMETRY_HEAD=folder).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["snap", "sea", "-H", "/no/such/folder"], "no such head: '/no/such/folder'; expected a folder"),
+        (["snap", "sea", "-H", "nowhere"], "no such head: 'nowhere'; expected a folder"),
+        (["snap", "sea +"], "cannot read the expression 'sea +' at column 5"),
+        (["snap", "sea", "-k", "0"], "k=0 arrived; expected at least 1"),
+        (["snap", "'hrose'"], "no token is exactly 'hrose'"),
+        (["snap", "#420"], "ids go from 0 to 419"),
+        (["snap", "<DE AD>"], "no token has exactly the bytes <DE AD>"),
+        (["snap", "sea", "--space", "whitened"], "use --metric cosine or euclidean, or another space"),
+        (["snap", "sea", "--temperature", "-1"], "temperature=-1.0 arrived"),
+        (["snap", "sea", "--max-memory", "lots"], "'lots' arrived; expected a size such as 500MB or 2GB"),
+        (["tokens", "--decode", "海"], "'海' is no piece of this vocabulary"),
+    ],
+)
+def test_every_mistake_is_one_line_and_exit_1(folder: str, arguments: list[str], says: str):
+    given = arguments if "-H" in arguments else [*arguments, "-H", folder]
+    done = run(*given)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert says in done.stderr
+
+
+def test_near_spellings_are_offered(minilm: Path):
+    done = run("snap", "'horsse'", "-H", str(minilm))
+    assert done.returncode == 1
+    assert "did you mean" in done.stderr
+
+
+def test_a_folder_without_a_head(tmp_path: Path):
+    done = run("info", "-H", str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "holds no head" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_usage_is_exit_2(folder: str):
+    assert run("snap").returncode == 2
+    assert run("snap", "sea", "--metric", "manhattan", "-H", folder).returncode == 2
+    assert run("no-such-command").returncode == 2
+
+
+def test_a_traceback_only_with_debug(folder: str):
+    assert "Traceback" not in run("snap", "sea +", "-H", folder).stderr
+    assert "Traceback" in run("--debug", "snap", "sea +", "-H", folder).stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: str):
+    done = subprocess.run(
+        f"{sys.executable} -m geometry snap -H {folder} -k 400 sea | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stderr == ""
