@@ -120,11 +120,7 @@ class TiktokenEncoder:
         return (unicodedata.normalize(form, text) if form else text).encode()
 
     def encode(self, text: str) -> list[int]:
-        """Return the canonical token ids of exactly this text.
-
-        Raises:
-            TokenError: if a byte of it has no token.
-        """
+        """Return the canonical token ids of exactly this text; a byte without a token is left out."""
         ids = []
         for part in self._pattern.findall(self.normalise(text).decode()):
             data = part.encode()
@@ -140,7 +136,4 @@ class TiktokenEncoder:
                 break
             place = ranks.index(lowest)
             parts[place : place + 2] = [parts[place] + parts[place + 1]]
-        for part in parts:
-            if part not in self._ranks:
-                raise TokenError(f"the byte {part.hex().upper()} has no token in this vocabulary")
-        return [self._ranks[part] for part in parts]
+        return [self._ranks[part] for part in parts if part in self._ranks]

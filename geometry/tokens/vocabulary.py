@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from geometry.tokens.table import TokenTable
 from geometry.tokens.trie import reachable, segmentations
 
 
+@runtime_checkable
 class Encoder(Protocol):
     """What turns a text into ids."""
 
