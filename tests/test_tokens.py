@@ -221,6 +221,12 @@ def test_words_and_their_errors(opened):
     assert spell(vocabulary, " 🐠").pieces[-1].kind == "special"
 
 
+@pytest.mark.parametrize("method", ["ids", "encode", "word", "quoted", "emoji_ids"])
+def test_text_that_is_no_unicode(opened, method: str):
+    with pytest.raises(TokenError, match=r"\\udcff' is no valid Unicode text: write it in UTF-8"):
+        getattr(opened(byte_level), method)("\udcff")
+
+
 def test_what_bpe_leaves_out_in_silence_is_an_error(opened):
     def pruned() -> tokenizers.Tokenizer:
         tokenizer = tokenizers.Tokenizer(models.BPE(vocab={"Ġ": 0, "s": 1, "e": 2}, merges=[]))

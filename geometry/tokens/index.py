@@ -5,6 +5,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
+from jaxtyping import Int64
 
 from geometry.tokens.table import TokenTable
 from geometry.tokens.variants import inflections, near_spellings, variant_key
@@ -53,7 +54,7 @@ class TokenIndex:
         return MappingProxyType(found)
 
     @cached_property
-    def score_ranks(self) -> np.ndarray | None:
+    def score_ranks(self) -> Int64[np.ndarray, " vocab"] | None:
         """The place of each id by falling score; None where the file has no scores."""
         if self._table.scores is None:
             return None

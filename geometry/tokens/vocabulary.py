@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import Shaped
 
 from geometry.errors import TokenError
 from geometry.tokens.decoding import PrintedPiece, read_pieces
@@ -121,7 +122,7 @@ class Vocabulary:
     # All ids
 
     @cached_property
-    def kinds(self) -> np.ndarray:
+    def kinds(self) -> Shaped[np.ndarray, " vocab"]:
         """The kind of every id, as an array of ``size`` strings."""
         kinds = np.full(self.size, "padding", dtype="<U12")
         kinds[: self.tokenizer_size] = [self.kind(token_id) for token_id in range(self.tokenizer_size)]
@@ -157,6 +158,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> tuple[int, ...]:
         """Return the canonical encoding of exactly this text, the unknown token standing for what has none."""
+        _check_text(text)
         return tuple(self._encoder.encode(text))
 
     def ids(self, text: str) -> tuple[int, ...]:
@@ -275,6 +277,7 @@ class Vocabulary:
         return spelled.replace(b" ", b"") == self._encoder.normalise(text).replace(b" ", b"")
 
     def _one_token(self, text: str) -> int | None:
+        _check_text(text)
         for data in (text.encode(), self._encoder.normalise(text)):
             if ids := self.with_bytes(data):
                 return ids[0]
@@ -294,3 +297,11 @@ class Vocabulary:
     def _check(self, token_id: int) -> None:
         if not 0 <= token_id < self.size:
             raise TokenError(f"token id {token_id} is out of range: this vocabulary has ids 0 to {self.size - 1}")
+
+
+def _check_text(text: str) -> None:
+    # What a shell hands over in another encoding reaches Python as lone surrogates.
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise TokenError(f"{text!r} is no valid Unicode text: write it in UTF-8") from error
