@@ -68,8 +68,10 @@ def options(
 @app.command()
 def info(
     head: HeadOption = "organism",
-    check_tied: Annotated[bool, typer.Option(help="Compare the head with the embedding: reads both.")] = False,
-    full_hash: Annotated[bool, typer.Option(help="Hash the whole matrix: reads all of it.")] = False,
+    check_tied: Annotated[
+        bool, typer.Option("--check-tied", help="Compare the head with the embedding: reads both.")
+    ] = False,
+    full_hash: Annotated[bool, typer.Option("--full-hash", help="Hash the whole matrix: reads all of it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """What this head is, and how many bytes of how many were read."""

@@ -74,11 +74,15 @@ def row_moments(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"], *, covar
 
 def first_direction(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"]) -> Float64[np.ndarray, " dim"]:
     """First principal direction (unit length, sign so that its largest entry is positive) of the kept rows."""
+    from threadpoolctl import threadpool_limits
+
     dim = matrix.shape[1]
     if dim <= EIGH_DIM:
         scatter = row_moments(matrix, keep, covariance=True).covariance
         assert scatter is not None
-        direction = np.asarray(np.linalg.eigh(scatter)[1][:, -1])
+        # two BLAS threads on a busy machine wait for each other 100 times longer than so small a problem takes
+        with threadpool_limits(limits=1):
+            direction = np.asarray(np.linalg.eigh(scatter)[1][:, -1])
     else:
         direction = _lanczos(matrix, keep)
     largest = direction[np.argmax(np.abs(direction))]
