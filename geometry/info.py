@@ -1,5 +1,6 @@
 """What a head is: the record behind ``geometry info``."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ class Info:
 
     def table(self) -> Table:
         """Names and values, one a line."""
-        rows = tuple((name, text) for name, text in _lines(self.values))
+        rows = tuple(_lines(self.values))
         return Table(
             title=(f"{self.values['name']}: {self.values['vocab']:,} rows × {self.values['dim']:,}",),
             columns=(Column("what", "left"), Column("value", "left")),
@@ -118,30 +119,38 @@ def compare_with_embedding(head: Head) -> Tied:
     return "equal"
 
 
-def _lines(values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Flatten nested values into names and short texts."""
-    lines: list[tuple[str, str]] = []
-    for name, value in values.items():
-        if name in ("name", "version", "vocab", "dim"):
-            continue
-        if name == "bytes_read":
-            lines.append(
-                (
-                    "read",
-                    f"{value:,} of {values['bytes_total']:,} bytes ({value / values['bytes_total']:.1%})",
-                )
-            )
-        elif name == "readout":
-            lines.append((name, _readout_line(value)))
-        elif isinstance(value, dict):
-            nested = any(isinstance(inner, dict) for inner in value.values())
-            if nested:
-                lines.extend((f"{name} {key}".replace("_", " "), _inline(inner)) for key, inner in value.items())
-            else:
-                lines.append((name, _inline(value)))
-        elif name != "bytes_total":
-            lines.append((name.replace("_", " "), "none" if value is None else _plain(value)))
-    return lines
+def _lines(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every value as a name and a line of text."""
+    for name in ("source", "fingerprint", "dtype", "tied", "head_tensor", "norm"):
+        yield name.replace("_", " "), _plain(values[name])
+    yield "readout", _readout_line(values["readout"])
+    for place, holding in (values["regime"] or {}).items():
+        yield f"emoji, {place.replace('_', ' ')}", _holding_line(holding)
+    if values["tokens"]:
+        tokens = dict(values["tokens"])
+        yield "tokenizer", f"{tokens.pop('tokenizer'):,} ids, {tokens.pop('without_row'):,} of them without a row"
+        yield "rows", ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in tokens.items())
+    if "tokenizer" in values:
+        yield "note", values["tokenizer"]
+    masked = values["masked"]
+    yield "left out", ", ".join(f"{masked[key]:,} {key.replace('_', ' ')}" for key in ("not_finite", "padding"))
+    yield "under-trained", masked["reason"]
+    for name in ("embedding", "sha256"):
+        if name in values:
+            yield name, values[name]
+    share = values["bytes_read"] / max(values["bytes_total"], 1)
+    yield "read", f"{values['bytes_read']:,} of {values['bytes_total']:,} bytes ({share:.1%})"
+
+
+def _holding_line(holding: dict[str, Any]) -> str:
+    """How a vocabulary holds emoji in one position, in words."""
+    ways = {
+        "whole": f"{holding['whole']:,} are one token",
+        "parts": f"{holding['parts']:,} several whole characters",
+        "bytes": f"{holding['bytes']:,} are spelt in bytes",
+        "none": f"{holding['none']:,} cannot be written",
+    }
+    return f"{holding['regime']}: of {holding['of']:,}, " + ", ".join(ways[key] for key in ways if holding[key])
 
 
 def _readout_line(value: dict[str, Any]) -> str:
@@ -154,14 +163,7 @@ def _readout_line(value: dict[str, Any]) -> str:
     return ", ".join([*parts, "bias"] if value["bias"] else parts)
 
 
-def _inline(value: Any) -> str:
-    if not isinstance(value, dict):
-        return _plain(value)
-    return ", ".join(f"{_plain(inner)} {key.replace('_', ' ')}" if isinstance(inner, int) else _plain(inner)
-                     for key, inner in value.items())  # fmt: skip
-
-
 def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if value is None:
+        return "none"
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

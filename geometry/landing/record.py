@@ -10,6 +10,7 @@ from geometry.head import Head
 from geometry.landing.options import LandingOptions
 from geometry.spaces import SpaceName
 from geometry.tables import Column, Table
+from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
     import pandas
@@ -154,7 +155,7 @@ class Landing:
 
     def _shown(self, one: LandedToken) -> str:
         texts = [one.text, *(text_of(self.head, token) for token in one.folded)]
-        return "  ".join(text.replace(" ", "·", 1) if text.startswith(" ") else text for text in texts)
+        return "  ".join(map(dotted, texts))
 
 
 def text_of(head: Head, token: int) -> str:

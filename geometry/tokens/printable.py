@@ -30,6 +30,15 @@ def printable(data: bytes) -> str:
     return "".join(shown)
 
 
+def dotted(text: str) -> str:
+    """Return a printed token for a table, where a space before it would not be seen.
+
+    >>> dotted(" sea")
+    '·sea'
+    """
+    return "·" + text[1:] if text.startswith(" ") else text
+
+
 def _segments(data: bytes) -> list[tuple[str, bytes]]:
     # Valid text, then the bytes that broke it, again and again; adjacent broken bytes are joined.
     segments: list[tuple[str, bytes]] = []

@@ -1,11 +1,11 @@
 """How a text is written in tokens: the record behind ``geometry tokens``."""
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
+from geometry.tables import Column, Table
 from geometry.tokens.kinds import Kind, kind_of
-from geometry.tokens.printable import printable
+from geometry.tokens.printable import dotted, printable
 from geometry.tokens.vocabulary import Vocabulary
 
 
@@ -53,18 +53,20 @@ class Spelling:
         """Return the record as JSON has it."""
         return {"text": self.text, "pieces": [piece.to_dict() for piece in self.pieces], "note": self.note}
 
+    def table(self) -> Table:
+        """The tokens, one a line."""
+        rows = tuple(
+            ("–" if piece.id is None else str(piece.id), piece.bytes.hex(" ").upper(), piece.kind, dotted(piece.text))
+            for piece in self.pieces
+        )
+        columns = (Column("id"), Column("bytes", "left"), Column("kind", "left"), Column("token", "left"))
+        return Table((repr(self.text),), columns, rows, (self.note,) if self.note else ())
+
     def __str__(self) -> str:
-        rows = [("id", "token", "bytes", "kind")]
-        for piece in self.pieces:
-            shown = "-" if piece.id is None else str(piece.id)
-            rows.append((shown, repr(piece.text), piece.bytes.hex(" ").upper(), piece.kind))
-        widths = [max(_cells(row[column]) for row in rows) for column in range(4)]
-        lines = [
-            f"{row[0]:>{widths[0]}}  "
-            + "  ".join(_pad(cell, width) for cell, width in zip(row[1:], widths[1:], strict=True)).rstrip()
-            for row in rows
-        ]
-        return "\n".join([*lines, *([self.note] if self.note else [])])
+        return self.table().text()
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
 
 def spell(vocabulary: Vocabulary, text: str) -> Spelling:
@@ -89,15 +91,3 @@ def decode(vocabulary: Vocabulary, printed: str) -> Spelling:
         for piece in vocabulary.read_pieces(printed)
     )
     return Spelling(printable(b"".join(piece.bytes for piece in pieces)), pieces, vocabulary.note)
-
-
-def _cells(text: str) -> int:
-    # Terminals give wide characters two cells, and marks and joiners none.
-    return sum(
-        0 if unicodedata.combining(c) or c in "\u200d\ufe0f" else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
-
-
-def _pad(text: str, width: int) -> str:
-    return text + " " * (width - _cells(text))
