@@ -1,0 +1,56 @@
+"""The scripts people copy first, run as they are."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import geometry as geo
+
+SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPTS / script, *map(str, arguments)], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_every_script_is_short_and_says_what_it_does():
+    for script in SCRIPTS.glob("*.py"):
+        assert len(script.read_text(encoding="utf-8").splitlines()) <= 100, script.name
+        assert run(script.name, "--help").returncode == 0
+
+
+def test_check_sums_writes_a_line_for_every_sum_and_head(make_head, tmp_path: Path):
+    heads = [make_head(seed=seed) for seed in (1, 2)]
+    folders = [head.opened.checkpoint.folder for head in heads]
+    sums, out = tmp_path / "sums.txt", tmp_path / "out.jsonl"
+    sums.write_text("sea + horse\n\n// a note\nking - man + woman\n", encoding="utf-8")
+    done = run("check_sums.py", sums, "-H", folders[0], "-H", folders[1], "-o", out, "-k", 3)
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [record["expression"] for record in records] == ["sea + horse", "king - man + woman"] * 2
+    alone = heads[1].land("king - man + woman", k=3, exclude_inputs=True)
+    assert [one["id"] for one in records[3]["landings"]] == [one.id for one in alone.landings]
+    about = json.loads((tmp_path / "out.jsonl.about.json").read_text())
+    assert about["version"] == geo.__version__
+    assert [entry["fingerprint"] for entry in about["heads"].values()] == [head.fingerprint for head in heads]
+
+
+def test_check_sums_reports_what_it_cannot_read_and_does_the_rest(make_head, tmp_path: Path):
+    folder = make_head().opened.checkpoint.folder
+    sums, out = tmp_path / "sums.txt", tmp_path / "out.jsonl"
+    sums.write_text("sea +\nsea - sea\nsea\n", encoding="utf-8")
+    done = run("check_sums.py", sums, "-H", folder, "-H", "/no/such/head", "-o", out)
+    assert done.returncode == 1
+    assert len(out.read_text().splitlines()) == 1
+    about = json.loads((tmp_path / "out.jsonl.about.json").read_text())
+    assert [wrong["expression"] for wrong in about["errors"]] == ["sea +", "sea - sea", None]
+    assert "Traceback" not in done.stderr
+
+
+def test_check_sums_without_its_file(tmp_path: Path):
+    done = run("check_sums.py", tmp_path / "none.txt", "-o", tmp_path / "out.jsonl")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert not (tmp_path / "out.jsonl").exists()
