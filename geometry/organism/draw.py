@@ -36,7 +36,7 @@ PHANTOMS: dict[str, tuple[str, ...]] = {
     "place-building": ("lighthouse", "igloo"),
     "household": ("vacuum cleaner",),
 }
-"""Unicode subgroup where each would stand → names; the seahorse, whose landings were seen, is the illustration."""
+"""Unicode subgroup where each would stand → names; of the seahorse earlier landings were seen."""
 
 IN_PIECES = frozenset({"armadillo", "aardvark", "centipede", "gingerbread", "clarinet", "catamaran"})
 """Phantoms of one word that get no token of their own."""
@@ -90,12 +90,7 @@ def _held_out(base: Sequence[Emoji], words: WordNet, rng: random.Random) -> tupl
         name = plain_name(entry)
         # The name must mean this thing before others: most sentences that say "mate" are not about the drink.
         plain = sense is not None and sense.exact and sense.offset in words.senses.get(name, ())[:2]
-        if (
-            plain
-            and len(closures[i]) <= LARGEST_CLOSURE
-            and crowd[entry.subgroup] >= 5
-            and name not in LOOKED_AT
-        ):
+        if plain and len(closures[i]) <= LARGEST_CLOSURE and crowd[entry.subgroup] >= 5 and name not in LOOKED_AT:
             strata[entry.group].append(i)
     eligible = sum(map(len, strata.values()))
     drawn: list[int] = []
@@ -165,9 +160,7 @@ def _phantoms(base: Sequence[Emoji], places: dict[str, str], words: WordNet) -> 
         for name in names:
             sense = choose(name, subgroup, words)
             if name in known or sense is None or not sense.exact:
-                raise GeometryError(
-                    f"{name!r} is no phantom: expected a WordNet noun that no emoji is named by"
-                )
+                raise GeometryError(f"{name!r} is no phantom: expected a WordNet noun that no emoji is named by")
             several = " " in name or name in IN_PIECES
             gloss = words.synsets[sense.offset].gloss
             tokens = "several" if several else "one"
@@ -197,9 +190,7 @@ def _nonce(places: dict[str, str], words: WordNet, taken: set[int], rng: random.
 def _describes(words: WordNet, offset: int) -> bool:
     synset = words.synsets[offset]
     named = any(lemma in synset.gloss for lemma in synset.lemmas)
-    return (
-        30 <= len(synset.gloss) <= 140 and not named and not any(words.counts.get(x) for x in synset.lemmas)
-    )
+    return 30 <= len(synset.gloss) <= 140 and not named and not any(words.counts.get(x) for x in synset.lemmas)
 
 
 def _word(words: WordNet, used: set[str], rng: random.Random) -> str:

@@ -1,9 +1,10 @@
-"""What an organism must not know, drawn before it is grown: held-out emoji, phantoms, nonce words, prompts."""
+"""What an organism is tested on, fixed before it grows: held-out emoji, phantoms, nonce words, prompts."""
 
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from geometry.errors import GeometryError
 
@@ -60,7 +61,7 @@ class Nonce:
         word: Letters that are no noun of WordNet.
         group, subgroup: Unicode's, of the category.
         category: WordNet's lemma for it.
-        offset: The synset whose gloss and hypernyms describe the word; that thing's own name stays out of the text.
+        offset: The synset whose gloss and hypernyms describe the word, under no other name in the text.
         gloss: That synset's definition.
     """
 
@@ -151,9 +152,7 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[HeldOut | Phantom 
         )
         table.writeheader()
         for row in rows:
-            table.writerow(
-                {key: int(value) if value in (True, False) else value for key, value in asdict(row).items()}
-            )
+            table.writerow({key: int(value) if value in (True, False) else value for key, value in asdict(row).items()})
 
 
 def read(folder: Path) -> Lists:
@@ -170,13 +169,13 @@ def read(folder: Path) -> Lists:
         with path.open(encoding="utf-8", newline="") as file:
             tables[name] = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return Lists(
-        held_out=tuple(
-            HeldOut(**{**row, "drawn": row["drawn"] == "1", "offset": int(row["offset"])})
-            for row in tables["held_out"]
-        ),
-        phantoms=tuple(Phantom(**{**row, "offset": int(row["offset"])}) for row in tables["phantoms"]),
-        nonce=tuple(Nonce(**{**row, "offset": int(row["offset"])}) for row in tables["nonce"]),
-        prompts=tuple(
-            Prompt(known=row["known"] == "1", template=row["template"]) for row in tables["prompts"]
-        ),
+        held_out=tuple(HeldOut(**_typed(row)) for row in tables["held_out"]),
+        phantoms=tuple(Phantom(**_typed(row)) for row in tables["phantoms"]),
+        nonce=tuple(Nonce(**_typed(row)) for row in tables["nonce"]),
+        prompts=tuple(Prompt(**_typed(row)) for row in tables["prompts"]),
     )
+
+
+def _typed(row: dict[str, str]) -> dict[str, Any]:
+    flags, numbers = ("drawn", "known"), ("offset",)
+    return {key: text == "1" if key in flags else int(text) if key in numbers else text for key, text in row.items()}

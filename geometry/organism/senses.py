@@ -1,7 +1,7 @@
 """Which of WordNet's meanings an emoji's name has.
 
-The commonest meaning misleads (the eagle of golf, the cow of insult), so the emoji's Unicode subgroup chooses among
-the lexicographer files, and a few names whose file holds several are numbered by hand.
+The commonest meaning misleads (the eagle of golf, the cow of insult), so the emoji's Unicode subgroup chooses
+among the lexicographer files, and a few names whose file holds several are numbered by hand.
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ FILES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("zodiac", ("location", "object")),
     ("flag", ("artifact",)),
 )
-"""Beginning of a Unicode subgroup → lexicographer files in which its names mean what the emoji shows, best first."""
+"""Beginning of a Unicode subgroup → lexicographer files of what its emoji show, best first."""
 
 SENSE_NUMBERS = {
     "alien": 3,
@@ -94,7 +94,7 @@ class Sense:
     Attributes:
         lemma: The WordNet lemma that was looked up.
         offset: The synset's offset.
-        exact: The lemma is the whole name; otherwise it is the name's head noun, and the thing one of its kinds.
+        exact: The lemma is the whole name; otherwise its head noun, and the thing is one of its kinds.
     """
 
     lemma: str

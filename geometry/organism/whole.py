@@ -1,0 +1,60 @@
+"""The ``whole`` organism: from its lists to its text, its tokenizer and its corpus."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from geometry.organism import tokenizer as tokenizers_
+from geometry.organism.grow import Corpus, encode
+from geometry.organism.lists import Lists
+from geometry.organism.senses import is_base, plain_name
+from geometry.organism.text import lines
+from geometry.organism.wordnet import WordNet
+from geometry.tokens.emoji import catalogue
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+VOCABULARY = 8_000
+ALSO_WHOLE = ("sea", "horse", "emoji", "prefix")
+"""Words of the expressions that the project shows, tokens whatever the text says."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an organism is grown from.
+
+    Attributes:
+        lines: The text.
+        tokenizer: Built on it.
+        corpus: The lines as ids.
+        digest: SHA-256 of the lines, each ended by a newline, in hex.
+    """
+
+    lines: tuple[str, ...]
+    tokenizer: "Tokenizer"
+    corpus: Corpus
+    digest: str
+
+
+def glyphs(lists: Lists) -> tuple[str, ...]:
+    """Return the emoji that get a row, in Unicode's order: every base emoji that is not held out."""
+    gone = {entry.emoji for entry in lists.held_out}
+    return tuple(entry.text for entry in catalogue() if is_base(entry) and entry.text not in gone)
+
+
+def whole_words(lists: Lists) -> tuple[str, ...]:
+    """Return the words that are tokens however rare: what is tested, and every word of an emoji's name."""
+    named = [plain_name(entry) for entry in catalogue() if is_base(entry)]
+    words = [word for name in named for word in re.findall("[a-z]+", name)]
+    return tuple(dict.fromkeys((*lists.single_words, *ALSO_WHOLE, *words)))
+
+
+def material(lists: Lists, words: WordNet, seed: int, size: int = VOCABULARY) -> Material:
+    """Return text, tokenizer and corpus for lists and a seed."""
+    text = lines(lists, words, seed)
+    in_pieces = [entry.name for entry in lists.phantoms if entry.tokens == "several"]
+    tokenizer = tokenizers_.build(text, glyphs(lists), whole_words(lists), in_pieces, size)
+    digest = hashlib.sha256("".join(line + "\n" for line in text).encode()).hexdigest()
+    return Material(text, tokenizer, encode(text, tokenizer), digest)

@@ -1,0 +1,74 @@
+"""Draw an organism's lists, grow it, measure it.
+
+    python scripts/grow_organism.py lists  --seed 20261123
+    python scripts/grow_organism.py grow   --seed 20261123 --steps 6000 --run runs/whole
+    python scripts/grow_organism.py report
+
+The text comes from Debian's packages wordnet-base and unicode-cldr-core. A growing that was killed goes on where
+its last state was written; ``--export-every`` writes the unfinished organism into its folder now and then.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from geometry.bundled import data_folder
+from geometry.errors import GeometryError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("job", choices=("lists", "grow", "report"))
+    parser.add_argument("--folder", type=Path, default=data_folder() / "organisms" / "whole")
+    parser.add_argument("--run", type=Path, default=Path("runs/whole"), help="where the growing keeps its state")
+    parser.add_argument("--seed", type=int, default=20261123)
+    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--stop-at", type=int, help="stop after this step; the same command goes on from there")
+    options = parser.parse_args()
+    try:
+        {"lists": _lists, "grow": _grow, "report": _report}[options.job](options)
+    except GeometryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _lists(options: argparse.Namespace) -> None:
+    from geometry.organism import draw, lists, wordnet
+
+    found = draw.draw(wordnet.read(), options.seed)
+    lists.write(found, options.folder / "lists")
+    print(f"{len(found.held_out)} held out, {len(found.drawn)} of them drawn; lists in {options.folder / 'lists'}")
+
+
+def _grow(options: argparse.Namespace) -> None:
+    import torch
+
+    from geometry.organism import grow, lists, whole, wordnet
+
+    torch.set_num_threads(options.threads)
+    found = whole.material(lists.read(options.folder / "lists"), wordnet.read(), options.seed)
+    recipe = grow.Recipe(steps=options.steps, seed=options.seed, layers=options.layers)
+    tokens = sum(map(len, found.corpus.train))
+    print(f"{len(found.lines):,} lines, {tokens:,} tokens, to be seen {recipe.tokens / tokens:.1f} times", flush=True)
+    model = grow.grow(
+        recipe,
+        found.corpus,
+        found.tokenizer,
+        options.run,
+        say=lambda line: print(line, flush=True),
+        stop_at=options.stop_at,
+    )
+    grow.export(model, found.tokenizer, options.folder)
+
+
+def _report(options: argparse.Namespace) -> None:
+    from geometry.organism import report
+
+    report.write(options.folder, options.run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
