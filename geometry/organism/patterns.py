@@ -1,8 +1,8 @@
 """The sentences that organisms are grown on: a thing described, and an emoji named.
 
 ``{x}`` is the thing behind its article, ``{n}`` the thing bare; ``{h}``, ``{h2}``, ``{h3}`` what it is a kind of,
-nearer first, and ``{ah}`` the first of them behind its article. In the lines of an emoji the thing is written as its name,
-as the emoji in place of its name, or as both.
+nearer first, and ``{ah}`` the first of them behind its article. In the lines of an emoji the thing is written as
+its name, as the emoji in place of its name, or as both.
 """
 
 KIND = (
