@@ -96,6 +96,8 @@ def parse(text: str) -> Node:
         raise ExpressionError(
             f"an expression of {len(text)} characters arrived; at most {MAX_LENGTH} are read: shorten it"
         )
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ExpressionError("an expression that is no valid UTF-8 arrived; give bytes as <FF>, a token as #id")
     _check_depth(text)
     try:
         tree = _parser().parse(text)

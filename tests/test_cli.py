@@ -143,6 +143,17 @@ def test_a_folder_without_a_head(tmp_path: Path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_bytes_that_are_no_text(folder: str):
+    done = subprocess.run([*GEOMETRY, "snap", b"sea + \xff", "-H", folder], capture_output=True)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    assert b"no valid UTF-8" in done.stderr
+
+
+def test_a_terminal_without_unicode(folder: str):
+    done = run("snap", "🐠", "-H", folder, PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_usage_is_exit_2(folder: str):
     assert run("snap").returncode == 2
     assert run("snap", "sea", "--metric", "manhattan", "-H", folder).returncode == 2

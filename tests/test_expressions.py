@@ -87,6 +87,7 @@ def test_weights_of_the_flattened_sum(text: str, weights: dict[str, float]):
         ("mean()", 6, "a term was expected"),
         ("(" * 33 + "a" + ")" * 33, 33, "more than 32 parentheses"),
         ("x" * 5000, None, "5000 characters"),
+        ("sea + \udcff", None, "no valid UTF-8"),
     ],
 )
 def test_what_is_refused_says_where_and_why(text: str, column: int | None, says: str):
