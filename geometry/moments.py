@@ -14,8 +14,8 @@ from geometry.spaces import Space
 BLOCK_BYTES = 16 * 2**20
 """Memory one decoded block takes; every pass over a head is made in blocks of about this size."""
 
-EIGH_DIM = 1024
-"""Up to this width the covariance is decomposed whole; above it Lanczos finds its first direction."""
+SUBSPACE, MAX_PASSES, TOLERANCE = 16, 12, 1e-4
+"""Directions followed at once, passes at most, and the turn (in radians) at which the first one has settled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,38 +73,28 @@ def row_moments(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"], *, covar
 
 
 def first_direction(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"]) -> Float64[np.ndarray, " dim"]:
-    """First principal direction (unit length, sign so that its largest entry is positive) of the kept rows."""
-    from threadpoolctl import threadpool_limits
+    """First principal direction of the kept rows: unit length, sign so that its largest entry is positive.
 
+    Subspace iteration on the covariance (Halko, Martinsson & Tropp 2011, "Finding Structure with Randomness", §4.5)
+    from a seeded start, so that no dim × dim matrix is made; it stops where a pass turns the direction by less than
+    ``TOLERANCE``, or after ``MAX_PASSES``, which only a head whose leading directions are equally strong needs.
+    """
     dim = matrix.shape[1]
-    if dim <= EIGH_DIM:
-        scatter = row_moments(matrix, keep, covariance=True).covariance
-        assert scatter is not None
-        # two BLAS threads on a busy machine wait for each other 100 times longer than so small a problem takes
-        with threadpool_limits(limits=1):
-            direction = np.asarray(np.linalg.eigh(scatter)[1][:, -1])
-    else:
-        direction = _lanczos(matrix, keep)
-    largest = direction[np.argmax(np.abs(direction))]
-    return direction if largest > 0 else -direction
-
-
-def _lanczos(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"]) -> Float64[np.ndarray, " dim"]:
-    from scipy.sparse.linalg import LinearOperator, eigsh
-
     mean = row_moments(matrix, keep).mean
-    dim = matrix.shape[1]
-
-    def multiply(vector: Float64[np.ndarray, "..."]) -> Float64[np.ndarray, "..."]:
-        narrow = vector.reshape(-1)
-        result = np.zeros(dim)
+    basis = np.linalg.qr(np.random.default_rng(0).normal(size=(dim, min(SUBSPACE, dim))))[0]
+    direction = np.zeros(dim)
+    for _ in range(MAX_PASSES):
+        narrow, offset = basis.astype(np.float32), (mean @ basis).astype(np.float32)
+        product = np.zeros_like(basis)
         for start, block in blocks(matrix, "first principal direction"):
-            # the product of one block runs in float32; what it loses is far below the tolerance of 1e-6
             rows = block[keep[start : start + len(block)]]
-            scores = rows @ narrow.astype(np.float32) - np.float32(mean @ narrow)
-            result += rows.T @ scores - mean * scores.sum(dtype=np.float64)
-        return result
-
-    operator = LinearOperator((dim, dim), matvec=multiply, dtype=np.float64)
-    start = np.ones(dim) / np.sqrt(dim)
-    return np.asarray(eigsh(operator, k=1, v0=start, tol=1e-6)[1][:, 0])
+            scores = rows @ narrow - offset
+            product += rows.T @ scores - np.outer(mean, scores.sum(axis=0, dtype=np.float64))
+        values, turns = np.linalg.eigh(basis.T @ product)
+        found = basis @ turns[:, -1]
+        turned = np.linalg.norm(found - direction * np.sign(found @ direction))
+        direction = found
+        if turned < TOLERANCE or values[-1] <= 0:
+            break
+        basis = np.linalg.qr(product)[0]
+    return direction if direction[np.argmax(np.abs(direction))] > 0 else -direction

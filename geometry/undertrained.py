@@ -71,27 +71,38 @@ def find_undertrained(
     trained[references] = False
     mean, component = row_moments(matrix, trained).mean, first_direction(matrix, trained)
 
-    def reduce(ids: Int64[np.ndarray, " tokens"]) -> Float64[np.ndarray, "tokens dim"]:
-        return unit(remove_direction(matrix.rows(ids) - mean, component))
-
     unused = unit(remove_direction(matrix.rows(references) - mean, component))
     others = unit((unused.sum(axis=0) - unused) / (len(unused) - 1))
-    own = np.percentile((unused * others).sum(axis=1), 1)
+    own = float(np.percentile((unused * others).sum(axis=1), 1))
     target = unit(unused.mean(axis=0))
-    highest_anchor = float((reduce(anchors) @ target).max())
-
-    scores = np.full(vocab, -np.inf)
-    with np.errstate(invalid="ignore", over="ignore"):
-        for start, block in blocks(matrix, "under-trained rows"):
-            scores[start : start + len(block)] = unit(remove_direction(block - mean, component)) @ target
+    scores = _similarities(matrix, mean, component, target)
+    highest_anchor = float(scores[anchors].max())
     masked = np.flatnonzero(finite & (scores >= own) & (scores > highest_anchor))
-    threshold = max(float(own), highest_anchor)
+    threshold = max(own, highest_anchor)
     count = f"{len(masked):,} rows are" if len(masked) != 1 else "1 row is"
     reason = (
         f"{count} masked as under-trained (cosine similarity ≥ {threshold:.2f} to the mean of {len(references)} "
         f"unused rows; letters and digits reach {highest_anchor:.2f})"
     )
     return Undertrained(masked, references, threshold, reason)
+
+
+def _similarities(
+    matrix: StoredMatrix,
+    mean: Float64[np.ndarray, " dim"],
+    component: Float64[np.ndarray, " dim"],
+    target: Float64[np.ndarray, " dim"],
+) -> Float64[np.ndarray, " vocab"]:
+    """Cosine similarity of every row, less mean and component, to the target; −inf where a row is not finite."""
+    scores = np.full(matrix.shape[0], -np.inf)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start, block in blocks(matrix, "under-trained rows"):
+            rest = block - mean.astype(np.float32)
+            along, towards = (rest @ np.stack([component, target], axis=1).astype(np.float32)).astype(np.float64).T
+            lengths = np.sqrt(np.maximum(np.einsum("ij,ij->i", rest, rest, dtype=np.float64) - along**2, 0.0))
+            cosines = np.divide(towards, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+            scores[start : start + len(block)] = np.where(np.isfinite(cosines), cosines, -np.inf)
+    return scores
 
 
 def _references(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " references"]:
