@@ -33,6 +33,7 @@ FLOORS = [
     "concepts",
     "search",
     "landing",
+    "asking",
     "census",
     "organism",
     "cli",
