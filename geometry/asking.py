@@ -158,14 +158,20 @@ def _scores(
     products = queries @ rows.T + extra
     if head.space.name == "raw":
         return products
-    lengths = np.maximum(np.linalg.norm(queries, axis=1, keepdims=True), 1e-300)
+    lengths = _lengths(queries)[:, None]
     if head.space.name == "whitened":
-        cosines: Float64[np.ndarray, "queries k"] = products / lengths
-        return cosines / np.maximum(np.linalg.norm(rows, axis=1), 1e-300)
+        cosines: Float64[np.ndarray, "queries k"] = products / lengths / _lengths(rows)
+        return cosines
     logits: Float64[np.ndarray, "queries k"] = products * (np.sqrt(head.dim) / lengths)
     if head.readout.bias is not None:
         logits = logits + head.readout.bias[ids]
     return logits
+
+
+def _lengths(vectors: Float64[np.ndarray, "rows dim"]) -> Float64[np.ndarray, " rows"]:
+    """Return ‖v‖, and something above zero for a zero vector, whose cosines are then zero."""
+    lengths: Float64[np.ndarray, " rows"] = np.maximum(np.linalg.norm(vectors, axis=1), 1e-300)
+    return lengths
 
 
 def _passed(

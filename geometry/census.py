@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from geometry.asking import Asked, Items, ask, items
+from geometry.asking import Asked, Items, ask, halves, items
 from geometry.head import Head
+from geometry.spaces import SPACES
 
 RESAMPLES = 1_000
 
@@ -108,6 +109,37 @@ def census(head: Head, *, seed: int = 0, asked: Items | None = None) -> Census:
         name: _recall(_values(ask(head, asked, words), asked), own, asked, seed) for name, words in ways.items()
     }
     return Census(len(asked), len(set(asked.family.tolist())), head.space.name, own_recall, baselines)
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceChoice:
+    """Which space answers best: chosen on one half of the emoji, confirmed on the other.
+
+    Attributes:
+        space: The one with the best recall@1 on the first half.
+        chosen, confirmed: Space → recall on the first and on the second half.
+        n: Emoji in the first and in the second half.
+    """
+
+    space: str
+    chosen: Mapping[str, Recall]
+    confirmed: Mapping[str, Recall]
+    n: tuple[int, int]
+
+
+def choose_space(head: Head, *, seed: int = 0) -> SpaceChoice:
+    """Return the space with the best self-recall on a seeded half of the families, and what the other half says."""
+    first, second = halves(items(head), seed)
+    chosen: dict[str, Recall] = {}
+    confirmed: dict[str, Recall] = {}
+    for space in SPACES:
+        view = head.in_space(space)
+        for half, found in ((first, chosen), (second, confirmed)):
+            values = _values(ask(view, half, half.words), half)
+            found[space] = _recall(values, values, half, seed)
+    # On a tie the simpler space, which comes first, is taken.
+    best = max(chosen, key=lambda space: chosen[space].recall_at_1.value)
+    return SpaceChoice(best, chosen, confirmed, (len(first), len(second)))
 
 
 def _within_groups(groups: Sequence[str], rng: np.random.Generator) -> Int64[np.ndarray, " emoji"]:

@@ -1,14 +1,15 @@
 """Draw an organism's lists, grow it, measure it.
 
     python scripts/grow_organism.py lists  --seed 20261123
-    python scripts/grow_organism.py grow   --seed 20261123 --steps 6000 --run runs/whole
-    python scripts/grow_organism.py report
+    python scripts/grow_organism.py grow   --seed 20261123 --steps 6000
+    python scripts/grow_organism.py report --docs docs
 
-The text comes from Debian's packages wordnet-base and unicode-cldr-core. A growing that was killed goes on where
-its last state was written; ``--export-every`` writes the unfinished organism into its folder now and then.
+The text comes from Debian's package wordnet-base and from the emoji catalogue in data/emoji. A growing that was
+killed goes on where its last state was written, and ``--stop-at 1`` beside one that runs only writes out that state.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--docs", type=Path, help="where the report puts default-space.md")
     parser.add_argument("--stop-at", type=int, help="stop after this step; the same command goes on from there")
     options = parser.parse_args()
     try:
@@ -47,10 +49,11 @@ def _grow(options: argparse.Namespace) -> None:
     import torch
 
     from geometry.organism import grow, lists, whole, wordnet
+    from geometry.organism.recipe import Recipe, export
 
     torch.set_num_threads(options.threads)
     found = whole.material(lists.read(options.folder / "lists"), wordnet.read(), options.seed)
-    recipe = grow.Recipe(steps=options.steps, seed=options.seed, layers=options.layers)
+    recipe = Recipe(steps=options.steps, seed=options.seed, layers=options.layers)
     tokens = sum(map(len, found.corpus.train))
     print(f"{len(found.lines):,} lines, {tokens:,} tokens, to be seen {recipe.tokens / tokens:.1f} times", flush=True)
     model = grow.grow(
@@ -61,13 +64,15 @@ def _grow(options: argparse.Namespace) -> None:
         say=lambda line: print(line, flush=True),
         stop_at=options.stop_at,
     )
-    grow.export(model, found.tokenizer, options.folder)
+    export(model, found.tokenizer, options.folder)
+    record = json.dumps(whole.growth(found, recipe, grow.losses(options.run)), indent=1)
+    (options.folder / "growth.json").write_text(record + "\n", encoding="utf-8")
 
 
 def _report(options: argparse.Namespace) -> None:
     from geometry.organism import report
 
-    report.write(options.folder, options.run)
+    report.write(options.folder, options.docs)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,13 @@ MERGES = 1_500
 
 
 def build(
-    lines: Iterable[str], emoji: Sequence[str], whole: Iterable[str], pieces: Iterable[str], size: int
+    lines: Iterable[str],
+    emoji: Sequence[str],
+    whole: Iterable[str],
+    pieces: Iterable[str],
+    size: int,
+    *,
+    merges: int = MERGES,
 ) -> "Tokenizer":
     """Return a tokenizer whose ids are bytes, pieces, words, then `START`, `UNUSED` and emoji.
 
@@ -29,8 +35,9 @@ def build(
         lines: The text; its commonest words become tokens with the space before them.
         emoji: Glyphs; each takes the space before it along, as in ``a 🐟``.
         whole: Words that are tokens however rare they are, written without their space.
-        pieces: Words that are no tokens however common they are.
+        pieces: Words that become no tokens by being common; few enough merges leave them in pieces.
         size: Ids in all.
+        merges: How many merges to learn.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -40,7 +47,7 @@ def build(
     small.normalizer = normalizers.Lowercase()
     small.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=256 + MERGES, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=256 + merges, initial_alphabet=alphabet, show_progress=False)
     small.train_from_iterator(plain, trainer)
 
     model = json.loads(small.to_str())["model"]
@@ -52,8 +59,8 @@ def build(
             break
         if word not in never:
             vocab.setdefault(word, len(vocab))
-    merges = [tuple(merge) for merge in model["merges"]]
-    made = Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=True))
+    learnt = [tuple(merge) for merge in model["merges"]]
+    made = Tokenizer(models.BPE(vocab=vocab, merges=learnt, ignore_merges=True))
     made.normalizer = normalizers.Lowercase()
     made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     made.decoder = decoders.ByteLevel()

@@ -2,12 +2,15 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 from geometry.organism import tokenizer as tokenizers_
-from geometry.organism.grow import Corpus, encode
+from geometry.organism.corpus import Corpus, encode
+from geometry.organism.grow import Loss
 from geometry.organism.lists import Lists
+from geometry.organism.recipe import Recipe
 from geometry.organism.senses import is_base, plain_name
 from geometry.organism.text import lines
 from geometry.organism.wordnet import WordNet
@@ -38,6 +41,24 @@ class Material:
     digest: str
 
 
+def growth(found: Material, recipe: Recipe, losses: Sequence[Loss]) -> dict[str, Any]:
+    """Return what is kept of how an organism was grown: recipe, text, and the losses over its steps."""
+    tokens = sum(map(len, found.corpus.train))
+    return {
+        "recipe": asdict(recipe),
+        "steps_done": losses[-1][0] if losses else 0,
+        "tokens_seen": (losses[-1][0] if losses else 0) * recipe.batch * recipe.context,
+        "text": {
+            "lines": len(found.lines),
+            "characters": sum(map(len, found.lines)),
+            "tokens": tokens,
+            "held_lines": len(found.corpus.held),
+            "sha256": found.digest,
+        },
+        "losses": [list(loss) for loss in losses],
+    }
+
+
 def glyphs(lists: Lists) -> tuple[str, ...]:
     """Return the emoji that get a row, in Unicode's order: every base emoji that is not held out."""
     gone = {entry.emoji for entry in lists.held_out}
@@ -56,5 +77,9 @@ def material(lists: Lists, words: WordNet, seed: int, size: int = VOCABULARY) ->
     text = lines(lists, words, seed)
     in_pieces = [entry.name for entry in lists.phantoms if entry.tokens == "several"]
     tokenizer = tokenizers_.build(text, glyphs(lists), whole_words(lists), in_pieces, size)
-    digest = hashlib.sha256("".join(line + "\n" for line in text).encode()).hexdigest()
-    return Material(text, tokenizer, encode(text, tokenizer), digest)
+    return Material(text, tokenizer, encode(text, tokenizer), digest(text))
+
+
+def digest(text: Sequence[str]) -> str:
+    """Return the SHA-256 of lines, each ended by a newline, in hex."""
+    return hashlib.sha256("".join(line + "\n" for line in text).encode()).hexdigest()

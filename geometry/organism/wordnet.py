@@ -4,7 +4,7 @@ File format: wndb(5WN). Only nouns are read, and of a noun's record only what th
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,7 +122,7 @@ def read(folder: Path = FOLDER) -> WordNet:
         if not (folder / name).is_file():
             raise GeometryError(
                 f"no WordNet at {folder}: expected {name} of Debian's wordnet-base; "
-                "install it with: apt-get install wordnet-base unicode-cldr-core"
+                "install it with: apt-get install wordnet-base"
             )
     synsets = {}
     for line in _records(folder / "data.noun"):
@@ -148,18 +148,19 @@ def _synset(line: str) -> Synset:
     at = 5 + 2 * words
     pointers = [(fields[i], int(fields[i + 1])) for i in range(at, at + 4 * int(fields[at - 1]), 4)]
 
-    def targets(*symbols: str) -> tuple[int, ...]:
-        return tuple(offset for symbol, offset in pointers if symbol in symbols)
-
     return Synset(
         offset=int(fields[0]),
         lexfile=int(fields[1]),
         lemmas=lemmas,
-        hypernyms=targets("@", "@i"),
-        hyponyms=targets("~", "~i"),
-        parts=targets("%p"),
+        hypernyms=_targets(pointers, ("@", "@i")),
+        hyponyms=_targets(pointers, ("~", "~i")),
+        parts=_targets(pointers, ("%p",)),
         gloss=definition(gloss),
     )
+
+
+def _targets(pointers: Sequence[tuple[str, int]], symbols: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(offset for symbol, offset in pointers if symbol in symbols)
 
 
 def _counts(path: Path) -> dict[str, int]:

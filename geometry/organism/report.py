@@ -1,0 +1,79 @@
+"""Measuring a grown organism: everything its README says, as one JSON file."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import geometry
+from geometry.census import census, choose_space
+from geometry.head import Head, open_head
+from geometry.organism import answers, lists, readme
+from geometry.organism.listen import listen
+from geometry.spaces import SPACES
+
+SEED = 0
+"""Of the halves, the permuted names and the resamples."""
+
+
+def measure(folder: Path) -> dict[str, Any]:
+    """Return every figure of an organism's README.
+
+    Args:
+        folder: The organism: a Llama with its tokenizer, ``lists/`` and ``growth.json``.
+    """
+    head = open_head(folder)
+    found = lists.read(folder / "lists")
+    choice = choose_space(head, seed=SEED)
+    listener = listen(folder)
+    asking = answers.ways(found, listener, head.in_space(choice.space))
+    said: dict[str, Any] = {}
+    for way, ask in asking.items():
+        given = {kind: [ask(name) for name in names] for kind, names in answers.tested(found).items()}
+        said[way] = {
+            "counts": {
+                kind: {level: hits.to_dict() for level, hits in answers.count(given[kind]).items()} for kind in given
+            },
+            "answers": {kind: [answer.to_dict() for answer in given[kind]] for kind in given},
+            "illustration": ask(answers.illustration(found)).to_dict(),
+        }
+    return {
+        "version": geometry.__version__,
+        "head": head.to_dict(),
+        "seed": SEED,
+        "growth": json.loads((folder / "growth.json").read_text(encoding="utf-8")),
+        "sizes": _sizes(folder, head, found),
+        "census": {space: census(head.in_space(space), seed=SEED).to_dict() for space in SPACES},
+        "choice": asdict(choice),
+        "said": said,
+    }
+
+
+def write(folder: Path, docs: Path | None = None) -> None:
+    """Measure an organism and write ``results.json``, ``README.md`` and, where asked, ``default-space.md``."""
+    results = measure(folder)
+    text = json.dumps(results, ensure_ascii=False, indent=1)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(readme.organism(results), encoding="utf-8")
+    if docs is not None:
+        (docs / "default-space.md").write_text(readme.default_space(results), encoding="utf-8")
+
+
+def _sizes(folder: Path, head: Head, found: lists.Lists) -> dict[str, Any]:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return {
+        "vocab": head.vocab,
+        "dim": head.dim,
+        "layers": config["num_hidden_layers"],
+        "inner": config["intermediate_size"],
+        "heads": config["num_attention_heads"],
+        "emoji": len(head.opened.emoji_ids),
+        "masked": len(head.undertrained.ids),
+        "held_out": len(found.held_out),
+        "drawn": len(found.drawn),
+        "phantoms": len(found.phantoms),
+        "phantoms_in_pieces": sum(entry.tokens == "several" for entry in found.phantoms),
+        "nonce": len(found.nonce),
+        "bytes": sum(path.stat().st_size for path in folder.glob("*.safetensors")),
+        "bytes_tokenizer": (folder / "tokenizer.json").stat().st_size,
+    }

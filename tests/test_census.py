@@ -1,0 +1,172 @@
+"""The census: its ranks against brute force, its intervals, and two simulated heads that it must tell apart."""
+
+import json
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jaxtyping import Float64
+from safetensors.numpy import save_file
+
+from geometry import asking
+from geometry.census import census, choose_space, figure
+from geometry.errors import TokenError
+from geometry.families import families
+from geometry.head import Head, open_head
+from geometry.linalg import unit
+from geometry.organism import tokenizer
+from geometry.tokens.emoji import Emoji, catalogue
+
+DIM = 48
+
+
+@cache
+def some_emoji(count: int = 120) -> tuple[Emoji, ...]:
+    """Return emoji of every group, each named in plain words."""
+    plain = [
+        entry
+        for entry in catalogue()
+        if entry.status == "fully-qualified" and entry.name.replace(" ", "").isalpha() and len(entry.text) == 1
+    ]
+    return tuple(plain[:: len(plain) // count][:count])
+
+
+def simulated(folder: Path, *, composes: bool, count: int = 120) -> Head:
+    """Write a head whose emoji rows are their name's rows plus a direction, or are anything at all."""
+    emoji = some_emoji(count)
+    words = list(dict.fromkeys(word for entry in emoji for word in entry.name.lower().split()))
+    # The name comes before the emoji so that no emoji is met without its space.
+    made = tokenizer.build(["the sea"] * 3, [entry.text for entry in emoji], words, [], 2_000, merges=5)
+    tokenizer.save(made, folder)
+    rng = np.random.default_rng(7)
+    rows = rng.normal(size=(made.get_vocab_size(), DIM)) / np.sqrt(DIM)
+    direction = unit(rng.normal(size=DIM))
+    for entry in emoji:
+        token = made.token_to_id(entry.text)
+        parts = [made.token_to_id("Ġ" + word) for word in entry.name.lower().split()]
+        if composes:
+            rows[token] = 1.2 * unit(
+                unit(rows[parts]).sum(axis=0) + direction + 0.2 * rng.normal(size=DIM) / np.sqrt(DIM)
+            )
+        else:
+            rows[token] = rows[token] + direction
+    tensors = {
+        "model.embed_tokens.weight": rows.astype(np.float32),
+        "model.norm.weight": np.ones(DIM, dtype=np.float32),
+    }
+    save_file(tensors, folder / "model.safetensors")
+    config = {"model_type": "llama", "tie_word_embeddings": True, "rms_norm_eps": 1e-6, "hidden_size": DIM}
+    config["vocab_size"] = len(rows)
+    (folder / "config.json").write_text(json.dumps(config))
+    return open_head(folder)
+
+
+@pytest.fixture(scope="module")
+def composing(tmp_path_factory: pytest.TempPathFactory) -> Head:
+    return simulated(tmp_path_factory.mktemp("composing"), composes=True)
+
+
+@pytest.fixture(scope="module")
+def arbitrary(tmp_path_factory: pytest.TempPathFactory) -> Head:
+    return simulated(tmp_path_factory.mktemp("arbitrary"), composes=False)
+
+
+def test_it_tells_a_head_that_composes_from_one_that_does_not(composing: Head, arbitrary: Head) -> None:
+    yes, no = (census(head.in_space("centered")) for head in (composing, arbitrary))
+    assert min(yes.n, no.n) > 100
+    assert yes.own.recall_at_1.value > 0.9
+    assert no.own.recall_at_1.value < 0.1
+    assert yes.baselines["names permuted"].recall_at_1.value < 0.1
+    assert yes.baselines["names permuted"].loss.low > 0.8
+    assert no.baselines["names permuted"].loss.low <= 0.0 <= no.baselines["names permuted"].loss.high
+
+
+def brute_force(head: Head, asked: asking.Items, at: int) -> tuple[int, Float64[np.ndarray, " vocab"]]:
+    """Return the rank of one emoji's own row, the direction for it taken again from all other emoji."""
+    rows = head.rows(np.arange(head.vocab)).astype(np.float64)
+    raw, whitened = head.space.name == "raw", head.space.name == "whitened"
+    stored = rows[list(asked.words[at])]
+    others = [token for token in head.opened.emoji_ids if token != asked.ids[at]]
+    d, d_own = head.emoji_direction, head.emoji_direction
+    d_own = d + rows[others].mean(axis=0) - rows[head.opened.emoji_ids].mean(axis=0)
+    length = 1.0 if raw else np.linalg.norm(d)
+    words = (stored if raw else unit(stored)).sum(axis=0)
+    scale = 1 / np.linalg.norm(rows, axis=1) if whitened else np.ones(len(rows))
+    scores = rows @ (words + d / length) * scale
+    scores[asked.ids[at]] = rows[asked.ids[at]] @ (words + d_own / length) * scale[asked.ids[at]]
+    left_out = set(asked.words[at]).union(*(head.words().variants(token) for token in asked.words[at]))
+    scores[list(left_out - {int(asked.ids[at])})] = -np.inf
+    scores[~head.candidates("all")] = -np.inf
+    return int((scores > scores[asked.ids[at]]).sum()) + 1, scores
+
+
+@pytest.mark.parametrize("space", ["raw", "folded", "centered", "whitened"])
+def test_ranks_are_those_of_brute_force(arbitrary: Head, space: str) -> None:
+    head = arbitrary.in_space(space)
+    asked = asking.items(head)
+    answers = asking.ask(head, asked, asked.words)
+    for at in range(0, len(asked), 7):
+        rank, scores = brute_force(head, asked, at)
+        assert answers.rank[at] == rank
+        emoji = scores[asked.ids]
+        assert answers.rank_emoji[at] == 1 + (emoji > emoji[at]).sum()
+        emoji[asked.family == asked.family[at]] = -np.inf
+        assert answers.vacated[at] == emoji.argmax()
+
+
+def test_a_family_is_gone_before_the_vacated_landing(composing: Head) -> None:
+    asked = asking.items(composing)
+    answers = asking.ask(composing.in_space("centered"), asked, asked.words)
+    assert not (asked.family[answers.vacated] == asked.family).any()
+
+
+def test_families_are_those_of_the_catalogue(composing: Head) -> None:
+    asked = asking.items(composing)
+    assert asked.family.tolist() == list(families(asked.emoji))
+
+
+def test_halves_share_no_family(composing: Head) -> None:
+    first, second = asking.halves(asking.items(composing), seed=1)
+    assert not set(first.family) & set(second.family)
+    assert len(first) + len(second) == len(asking.items(composing))
+    again, _ = asking.halves(asking.items(composing), seed=1)
+    assert again.ids.tolist() == first.ids.tolist()
+
+
+def test_the_space_is_chosen_on_one_half(composing: Head) -> None:
+    choice = choose_space(composing)
+    best = max(recall.recall_at_1.value for recall in choice.chosen.values())
+    assert choice.chosen[choice.space].recall_at_1.value == best
+    assert set(choice.chosen) == {"raw", "folded", "centered", "whitened"}
+
+
+def test_an_interval_counts_families_not_emoji() -> None:
+    values = np.repeat([0.0, 1.0], 50)
+    apart = figure(values, np.arange(100), seed=0)
+    together = figure(values, np.repeat([0, 1], 50), seed=0)
+    assert apart.value == together.value == 0.5
+    assert 0.39 < apart.low < 0.42 < 0.58 < apart.high < 0.61
+    assert (together.low, together.high) == (0.0, 1.0)
+    assert figure(np.ones(10), np.arange(10), seed=0).low == 1.0
+
+
+def test_a_seed_gives_the_same_census(arbitrary: Head) -> None:
+    assert census(arbitrary, seed=3).to_dict() == census(arbitrary, seed=3).to_dict()
+
+
+def test_its_record_has_every_figure(arbitrary: Head) -> None:
+    found = census(arbitrary.in_space("folded")).to_dict()
+    assert found["space"] == "folded"
+    for key in ("recall_at_1", "recall_at_5", "mrr", "same_group", "same_subgroup"):
+        assert set(found[key]) == {"value", "low", "high"}
+        assert found[key]["low"] <= found[key]["value"] <= found[key]["high"]
+    assert set(found["baselines"]) >= {"head noun alone", "direction alone", "names permuted"}
+    assert json.loads(json.dumps(found)) == found
+    assert asdict(census(arbitrary.in_space("folded")).own.loss) == {"value": 0.0, "low": 0.0, "high": 0.0}
+
+
+def test_too_few_emoji_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match="a census needs at least 50"):
+        census(simulated(tmp_path, composes=True, count=20))
