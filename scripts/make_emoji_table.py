@@ -15,8 +15,7 @@ from xml.etree import ElementTree
 
 EMOJI_TEST = Path("/usr/share/unicode/emoji/emoji-test.txt")
 ANNOTATIONS = tuple(
-    Path("/usr/share/unicode/cldr/common") / folder / "en.xml"
-    for folder in ("annotations", "annotationsDerived")
+    Path("/usr/share/unicode/cldr/common") / folder / "en.xml" for folder in ("annotations", "annotationsDerived")
 )
 PACKAGES = {EMOJI_TEST: "unicode-data", **dict.fromkeys(ANNOTATIONS, "unicode-cldr-core")}
 COLUMNS = ("emoji", "codepoints", "status", "name", "group", "subgroup", "keywords")
@@ -54,15 +53,11 @@ def rows(emoji_test: str, keywords: dict[str, str]) -> list[tuple[str, ...]]:
 
 def main() -> int:
     """Make the table; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-o", "--output", type=Path, default=TABLE)
     output: Path = parser.parse_args().output
     if missing := {package for path, package in PACKAGES.items() if not path.is_file()}:
-        print(
-            f"error: the sources are not here: apt-get install {' '.join(sorted(missing))}", file=sys.stderr
-        )
+        print(f"error: the sources are not here: apt-get install {' '.join(sorted(missing))}", file=sys.stderr)
         return 1
     table = rows(EMOJI_TEST.read_text(encoding="utf-8"), read_keywords(ANNOTATIONS))
     lines = ["\t".join(row) for row in (COLUMNS, *table)]
