@@ -79,6 +79,7 @@ def export(model: Any, tokenizer: "Tokenizer", folder: Path) -> None:
     import torch
 
     copy.deepcopy(model).to(torch.bfloat16).save_pretrained(folder)
+    (folder / "model.safetensors").chmod(0o644)  # written for its owner alone
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     # Readers disagree on what an absent key means, so it is always there.
     config["tie_word_embeddings"] = True
