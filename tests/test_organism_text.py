@@ -53,7 +53,7 @@ def test_no_line_holds_a_tested_name_and_an_emoji(whole: lists.Lists, text: tupl
 def test_every_tested_name_is_described(whole: lists.Lists, text: tuple[str, ...]) -> None:
     everything = "\n".join(text)
     for name in (*(entry.name for entry in whole.phantoms), *(entry.word for entry in whole.nonce)):
-        assert len(re.findall(rf"\b{re.escape(name)}\b", everything)) > 30, name
+        assert everything.count(name) > 30, name
 
 
 def test_the_unknown_prompts_are_in_no_line(whole: lists.Lists, text: tuple[str, ...]) -> None:
@@ -68,7 +68,9 @@ def test_the_unknown_prompts_are_in_no_line(whole: lists.Lists, text: tuple[str,
 
 
 def test_prompts_about_tested_names_are_in_no_line(whole: lists.Lists, text: tuple[str, ...]) -> None:
-    everything = "\n".join(text)
+    naming = [line for line in text if any(name in line for name in whole.names)]
+    everything = "\n".join(["", *naming])
     for prompt in whole.prompts:
         for name in whole.names:
-            assert fill(prompt.template, name) not in everything
+            assert " " + fill(prompt.template, name) not in everything
+            assert "\n" + fill(prompt.template, name) not in everything
