@@ -73,15 +73,19 @@ class Asked:
 def items(head: Head) -> Items:
     """Return the real whole-emoji rows whose names are in words that the head has as one token each.
 
+    An emoji that has a row with a space and one without is asked for once.
+
     Raises:
         TokenError: There are fewer than `FEWEST`.
     """
     tokens = head.words()
     found: list[tuple[int, Emoji, tuple[int, ...], tuple[int, ...]]] = []
+    seen: set[str] = set()
     for token in map(int, head.opened.emoji_ids):
         emoji = tokens.emoji[token]
         words = _whole_words(head, emoji.name)
-        if words:
+        if words and emoji.text not in seen:
+            seen.add(emoji.text)
             found.append((token, emoji, words, _whole_words(head, head_word(emoji.name)) or words[-1:]))
     if len(found) < FEWEST:
         raise TokenError(
@@ -117,7 +121,7 @@ def ask(head: Head, asked: Items, words: Sequence[tuple[int, ...]], *, direction
     Returns:
         As many answers as emoji. q = Σ w̃/‖w̃‖ + d/‖d‖, in ``raw`` with rows and direction as stored; candidate
         f, the emoji asked for, is scored with w_f·d₋f = w_f·d + (w_f·m − ‖w_f‖²)/(n−1), m the emoji mean. The
-        words and their variants are no candidates.
+        words, their variants and other rows of the emoji itself are no candidates.
     """
     raw = head.space.name == "raw"
     queries = np.stack([_summed(head, ids, raw=raw) for ids in words])
@@ -132,7 +136,11 @@ def ask(head: Head, asked: Items, words: Sequence[tuple[int, ...]], *, direction
         correction = shifted / (len(every) - 1) / length
     among = _scores(head, queries, asked.ids)
     own = _scores(head, queries, asked.ids, extra=np.diag(correction)).diagonal().copy()
-    left_out = [frozenset(ids).union(*(head.words().variants(token) for token in ids)) for ids in words]
+    variants = head.words().variants
+    left_out = [
+        frozenset(ids).union(variants(own_id), *map(variants, ids))
+        for own_id, ids in zip(asked.ids.tolist(), words, strict=True)
+    ]
     above, above_emoji, best_word = _passed(head, queries, asked, own, left_out)
     best_emoji = np.maximum(among.max(axis=1), own)
     among[asked.family[:, None] == asked.family[None, :]] = -np.inf
