@@ -1,5 +1,7 @@
 """What the organisms are tested on: drawn by seed, closed under kinship, and readable again."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,3 +135,17 @@ def test_a_family_shares_name_part_or_head() -> None:
 
 def test_parts_ignore_selectors() -> None:
     assert parts("🏳️‍🌈") == parts("🏳‍🌈") == {"🏳", "🌈"}
+
+
+def test_the_script_says_in_one_line_what_is_missing(tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parent.parent / "scripts" / "grow_organism.py"
+    done = subprocess.run(
+        [sys.executable, script, "grow", "--folder", tmp_path, "--run", tmp_path / "run"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: no held_out.tsv in ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
