@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from geometry.asking import Asked, Items, ask, halves, items
+from geometry.choices import SPACES, SpaceName
 from geometry.head import Head
-from geometry.spaces import SPACES
 
 RESAMPLES = 1_000
 
@@ -67,9 +67,9 @@ class Census:
 
     n: int
     families: int
-    space: str
+    space: SpaceName
     own: Recall
-    baselines: Mapping[str, Recall]
+    baselines: Mapping[SpaceName, Recall]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the command line's JSON: the full question's figures, and ``baselines`` of the same shape."""
@@ -121,17 +121,17 @@ class SpaceChoice:
         n: Emoji in the first and in the second half.
     """
 
-    space: str
-    chosen: Mapping[str, Recall]
-    confirmed: Mapping[str, Recall]
+    space: SpaceName
+    chosen: Mapping[SpaceName, Recall]
+    confirmed: Mapping[SpaceName, Recall]
     n: tuple[int, int]
 
 
 def choose_space(head: Head, *, seed: int = 0) -> SpaceChoice:
     """Return the space with the best self-recall on a seeded half of the families, and what the other half says."""
     first, second = halves(items(head), seed)
-    chosen: dict[str, Recall] = {}
-    confirmed: dict[str, Recall] = {}
+    chosen: dict[SpaceName, Recall] = {}
+    confirmed: dict[SpaceName, Recall] = {}
     for space in SPACES:
         view = head.in_space(space)
         for half, found in ((first, chosen), (second, confirmed)):

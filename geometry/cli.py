@@ -4,12 +4,12 @@ import json
 import os
 import re
 import sys
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import geometry
+from geometry.choices import Among, Metric, SpaceName
 from geometry.errors import GeometryError, OptionError
 
 if TYPE_CHECKING:
@@ -23,31 +23,6 @@ app = typer.Typer(
 )
 
 
-class MetricChoice(StrEnum):
-    """Metrics, as the shell offers them."""
-
-    LOGIT = "logit"
-    COSINE = "cosine"
-    EUCLIDEAN = "euclidean"
-
-
-class SpaceChoice(StrEnum):
-    """Spaces, as the shell offers them."""
-
-    RAW = "raw"
-    FOLDED = "folded"
-    CENTERED = "centered"
-    WHITENED = "whitened"
-
-
-class AmongChoice(StrEnum):
-    """Candidates, as the shell offers them."""
-
-    ALL = "all"
-    WORDS = "words"
-    EMOJI = "emoji"
-
-
 HeadOption = Annotated[
     str,
     typer.Option(
@@ -58,9 +33,18 @@ HeadOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"geometry {geometry.__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show a traceback where something fails.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Options before the command; --debug is read in main(), which stands outside this."""
 
@@ -105,9 +89,9 @@ def snap(
     ],
     head: HeadOption = "organism",
     k: Annotated[int, typer.Option("-k", help="How many tokens to rank.")] = 10,
-    metric: Annotated[MetricChoice, typer.Option(help="Higher is better in each.")] = MetricChoice.LOGIT,
-    space: Annotated[SpaceChoice | None, typer.Option(help="Where rows are added up; centered by default.")] = None,
-    among: Annotated[AmongChoice, typer.Option(help="Candidates.")] = AmongChoice.ALL,
+    metric: Annotated[Metric, typer.Option(help="Higher is better in each.")] = "logit",
+    space: Annotated[SpaceName | None, typer.Option(help="Where rows are added up; centered by default.")] = None,
+    among: Annotated[Among, typer.Option(help="Candidates.")] = "all",
     exclude_inputs: Annotated[
         bool, typer.Option("--exclude-inputs", help="Drop the inputs and their variants.")
     ] = False,
@@ -128,13 +112,11 @@ def snap(
     from geometry.landing import LandingOptions, land_many
 
     settings = LandingOptions(
-        k=k, metric=metric.value, among=among.value, exclude_inputs=exclude_inputs, fold_variants=fold_variants,
+        k=k, metric=metric, among=among, exclude_inputs=exclude_inputs, fold_variants=fold_variants,
         keep_undertrained=keep_undertrained, as_stored=as_stored, null=null, temperature=temperature, sample=sample,
         seed=seed,
     )  # fmt: skip
-    landings = land_many(
-        open_head(head, max_memory=_size(max_memory)), expressions, settings, space=space.value if space else None
-    )
+    landings = land_many(open_head(head, max_memory=_size(max_memory)), expressions, settings, space=space)
     for index, landing in enumerate(landings):
         if index and not as_json:
             typer.echo()
@@ -171,18 +153,15 @@ def _size(text: str | None) -> int | None:
 
 
 def _vocabulary(head: str) -> "Vocabulary":
+    from geometry.checkpoint import find_place
     from geometry.tokens import open_vocabulary
 
-    path = Path(head).expanduser()
-    if path.is_file() and path.suffix != ".safetensors":
-        return open_vocabulary(path)
-    from geometry.head import open_head
-
-    return open_head(head).words()
+    path = find_place(head).path
+    return open_vocabulary(path.parent if path.suffix == ".safetensors" else path)
 
 
 def _print(record: Any, as_json: bool) -> None:
-    typer.echo(json.dumps(record.to_dict(), ensure_ascii=False) if as_json else str(record))
+    typer.echo(json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else str(record))
 
 
 def _fail(message: str) -> None:

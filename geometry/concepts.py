@@ -1,17 +1,17 @@
 """Concepts: expressions evaluated on a head, as weighted sums of rows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64
 
+from geometry.choices import SpaceName
 from geometry.errors import ExpressionError, TokenError
 from geometry.expressions import Leaf, leaves, parse
 from geometry.head import Head
 from geometry.linalg import on_sphere, unit
-from geometry.spaces import SpaceName
 from geometry.tokens import Vocabulary, lookup
 
 TermKind = Literal["word", "emoji", "quoted", "id", "bytes", "direction", "prefix"]
@@ -27,6 +27,7 @@ class Term:
         kind: how it was understood.
         ids: the tokens whose rows were summed; empty for the emoji direction.
         vector: (dim,), of unit length outside space ``raw`` unless lengths were kept.
+        texts: the tokens as text, where the head has a vocabulary.
     """
 
     label: str
@@ -34,9 +35,10 @@ class Term:
     kind: TermKind
     ids: tuple[int, ...]
     vector: Float64[np.ndarray, " dim"]
+    texts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Concept:
     """A weighted sum of terms: q = Σ weight · vector.
 
@@ -59,17 +61,21 @@ class Concept:
         """Every token that a term was made of."""
         return frozenset(token for term in self.terms for token in term.ids)
 
-    def to_dict(self, tokens: Vocabulary | None) -> list[dict[str, Any]]:
-        """The terms as the command line's JSON has them."""
-        return [
+    def to_dict(self) -> dict[str, Any]:
+        """Expression, space and terms, as the command line's JSON has them."""
+        terms = [
             {
                 "label": term.label,
                 "weight": term.weight,
                 "kind": term.kind,
-                "tokens": [{"id": t, "text": tokens.text_of(t) if tokens else f"#{t}"} for t in term.ids],
+                "tokens": [{"id": one, "text": text} for one, text in zip(term.ids, term.texts, strict=True)],
             }
             for term in self.terms
         ]
+        return {"expression": self.expression, "space": self.space, "terms": terms}
+
+    def __repr__(self) -> str:
+        return f"Concept({self.expression!r}, {len(self.terms)} terms, space {self.space})"
 
 
 def evaluate(head: Head, expression: str, *, as_stored: bool = False) -> Concept:
@@ -96,10 +102,12 @@ def evaluate(head: Head, expression: str, *, as_stored: bool = False) -> Concept
             known[leaf] = _resolve(head, leaf, keep_length=keep_length)
             notes.extend(_notes(head, known[leaf]))
         found = known[leaf]
-        terms.append(Term(found.label, weight, found.kind, found.ids, found.vector))
+        terms.append(replace(found, weight=weight))
     vector = np.zeros(head.dim)
     for term in terms:
         vector = vector + term.weight * term.vector
+    if not np.isfinite(vector).all():
+        raise ExpressionError(f"the weights of {str(tree)!r} multiply beyond any number; give smaller ones")
     return Concept(str(tree), tuple(terms), vector, head.space.name, tuple(notes))
 
 
@@ -121,8 +129,8 @@ def check_direction(concept: Concept) -> None:
     Raises:
         ExpressionError: ‖q‖ is zero to rounding.
     """
-    reach = sum(abs(term.weight) * float(np.linalg.norm(term.vector)) for term in concept.terms)
-    if np.linalg.norm(concept.vector) <= 1e-12 * reach or reach == 0.0:
+    reach = sum(abs(term.weight) * float(np.abs(term.vector).max(initial=0.0)) for term in concept.terms)
+    if np.abs(concept.vector).max(initial=0.0) <= 1e-12 * reach:
         raise ExpressionError(
             f"the sum {concept.expression!r} is zero and points nowhere; give terms that do not cancel out"
         )
@@ -140,7 +148,8 @@ def _resolve(head: Head, leaf: Leaf, *, keep_length: bool) -> Term:
         if broken:
             raise TokenError(f"{leaf} uses row {broken[0]}, which holds NaN or infinity: leave that term out")
         vector = head.space.apply(head.opened.matrix.rows(ids)).sum(axis=0)
-    return Term(str(leaf), 1.0, kind, ids, vector if keep_length else unit(vector))
+    texts = tuple(f"#{token}" if head.tokens is None else head.tokens.text_of(token) for token in ids)
+    return Term(str(leaf), 1.0, kind, ids, vector if keep_length else unit(vector), texts)
 
 
 def _ids(head: Head, leaf: Leaf) -> tuple[TermKind, tuple[int, ...]]:

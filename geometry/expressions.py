@@ -203,6 +203,8 @@ def _hint(before: str, rest: str) -> str:
         if touching and before.strip() and before.rstrip()[-1] not in "+-(,*":
             return f"'{rest[0]}' needs a space on both sides between terms (or quote a text that holds it)"
         return "a term was expected, not a sign (there is no unary plus, and a minus stands between terms or first)"
+    if rest[0] in "＋−–—﹢":
+        return f"{rest[0]!r} only looks like a sign: write + or - with a space on both sides"
     if rest[0] == "<":
         return "bytes are written as pairs of hex digits, <F0 9F>; quote the text of a special token, '<pad>'"
     if rest[0] == "'":

@@ -4,18 +4,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer
 
 from geometry.checkpoint import find_layout, open_checkpoint
+from geometry.choices import AMONG, SPACES, Among, Metric, SpaceName, check_choice
 from geometry.errors import OptionError, ReadoutError, TokenError
 from geometry.linalg import inverse_root
 from geometry.moments import block_rows, row_norms
 from geometry.opened import Opened
 from geometry.readout import Readout, make_readout
-from geometry.spaces import RAW, Space, SpaceName, check_space
+from geometry.spaces import RAW, Space
 from geometry.tokens import Vocabulary
 from geometry.tokens.regime import WHOLE_GROUPS, WHOLE_TOKENS
 from geometry.undertrained import Undertrained
@@ -23,9 +24,6 @@ from geometry.undertrained import Undertrained
 if TYPE_CHECKING:  # named in full below, so that a runtime type checker can find them too
     import geometry.concepts
     import geometry.landing
-
-Among = Literal["all", "words", "emoji"]
-Metric = Literal["logit", "cosine", "euclidean"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,16 +144,20 @@ class Head:
         space = replace(centered.space, name="whitened", root=whitener.root, steps=(*centered.space.steps, step))
         return replace(self, space=space)
 
-    def in_space(self, space: str) -> "Head":
-        """The head in the named space; itself if it is there already."""
-        wanted: SpaceName = check_space(space)
-        if wanted == self.space.name:
+    def in_space(self, space: SpaceName) -> "Head":
+        """The head in the named space; itself if it is there already.
+
+        Raises:
+            OptionError: no such space.
+        """
+        check_choice("space", space, SPACES)
+        if space == self.space.name:
             return self
         views = self.opened.views
-        if wanted not in views:
+        if space not in views:
             makers = {"folded": self.folded, "centered": self.centered, "whitened": self.whitened}
-            views[wanted] = makers[wanted]() if wanted in makers else replace(self, space=RAW)
-        view: Head = views[wanted]
+            views[space] = makers[space]() if space in makers else replace(self, space=RAW)
+        view: Head = views[space]
         return view
 
     def logits(
@@ -175,7 +177,11 @@ class Head:
         readout = self.readout
         if not readout.known:
             raise ReadoutError(f"{self.name}: logits are not available: {readout.reason}; rows and search still work")
-        given = np.asarray(residuals, dtype=np.float32)
+        try:
+            given = np.asarray(residuals, dtype=np.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            kind = type(residuals).__name__
+            raise ReadoutError(f"residuals of type {kind} arrived; expected a float array (n, {self.dim})") from error
         if given.ndim != 2 or given.shape[1] != self.dim:
             raise ReadoutError(f"residuals of shape {given.shape} arrived; expected (n, {self.dim})")
         hidden = (given if normed else readout.normed(given)) * np.float32(readout.prescale)
@@ -196,9 +202,11 @@ class Head:
         tokens, ids = self.words(), self.opened.emoji_ids
         groups = {tokens.emoji[int(token)].group for token in ids}
         if len(ids) < WHOLE_TOKENS or len(groups) < WHOLE_GROUPS:
+            spelt = tokens.with_bytes(b"\xf0\x9f") or tokens.with_bytes(b"\xf0")
+            offer = "use prefix, the rows that open an emoji's bytes" if spelt else "name an emoji it has, such as ♥"
             raise TokenError(
                 f"the emoji direction needs at least {WHOLE_TOKENS} whole-emoji tokens from {WHOLE_GROUPS} groups; "
-                f"this head has {len(ids)} from {len(groups)}: use prefix, the rows that open an emoji's bytes, instead"
+                f"this head has {len(ids)} from {len(groups)}: {offer} instead"
             )
         emoji_mean = self.opened.matrix.rows(ids).mean(axis=0, dtype=np.float64)
         moments = self.opened.moments
@@ -208,16 +216,12 @@ class Head:
 
     def candidates(self, among: Among = "all", *, keep_undertrained: bool = False) -> Bool[np.ndarray, " vocab"]:
         """Rows that may be landed on: finite, not padding, not under-trained, of the kind asked for."""
-        keep = self.opened.finite.copy()
-        tokens = self.tokens
-        if tokens is not None:
-            keep[tokens.tokenizer_size :] = False
+        check_choice("among", among, AMONG)
+        keep: Bool[np.ndarray, " vocab"] = self.opened.finite & self.opened.has_token
         if not keep_undertrained:
             keep[self.opened.undertrained.ids] = False
         if among == "all":
             return keep
-        if among not in ("words", "emoji"):
-            raise OptionError(f"among {among!r} arrived; expected all, words or emoji")
         kinds = self.words().kinds[: self.vocab]
         keep &= kinds == ("word" if among == "words" else "emoji")
         return keep
@@ -257,6 +261,9 @@ class Head:
             sample=sample, seed=seed,
         )  # fmt: skip
         return land_many(self, [expression], options, space=space)[0]
+
+    def __repr__(self) -> str:
+        return f"Head({self.name!r}, {self.vocab:,} × {self.dim:,}, space {self.space.name})"
 
     def to_dict(self) -> dict[str, Any]:
         """What every record says of the head it came from."""

@@ -1,8 +1,8 @@
 """What a head is: the record behind ``geometry info``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from geometry.head import Head
 from geometry.moments import block_rows
 from geometry.tables import Column, Table
 
+if TYPE_CHECKING:
+    import pandas
+
 Tied = Literal["equal", "different", "one tensor"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Info:
     """One head's identity card, as plain values.
 
@@ -23,11 +26,17 @@ class Info:
         values: the JSON object of ``geometry info``.
     """
 
-    values: dict[str, Any] = field(repr=False)
+    values: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
         """The command line's JSON."""
         return self.values
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row, nested values as columns such as ``readout.formula``."""
+        import pandas as pd
+
+        return pd.json_normalize(self.values)
 
     def table(self) -> Table:
         """Names and values, one a line."""
@@ -41,6 +50,8 @@ class Info:
 
     def __str__(self) -> str:
         return self.table().text()
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         return self.table().html()
@@ -69,7 +80,7 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
     }
     if tokens is None:
         values["regime"], values["tokens"] = None, None
-        values["tokenizer"] = head.opened.vocabulary[1]
+        values["note"] = head.opened.vocabulary[1]
     else:
         kinds, counts = np.unique(tokens.kinds[: head.vocab], return_counts=True)
         values["regime"] = tokens.regime().to_dict()
@@ -79,12 +90,12 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
             **{str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
         }
         if tokens.note:
-            values["tokenizer"] = tokens.note
+            values["note"] = tokens.note
     values["masked"] = {
         "undertrained": len(undertrained.ids),
         "not_finite": int((~opened.finite).sum()),
-        "padding": max(0, head.vocab - tokens.tokenizer_size) if tokens else 0,
-        "reserved": len([token for token in tokens.reserved if token < head.vocab]) if tokens else 0,
+        "padding": int((~opened.has_token).sum()),
+        "reserved": len(opened.reserved),
         "reason": undertrained.reason,
     }
     if check_tied:
@@ -92,8 +103,9 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
     if full_hash:
         values["sha256"] = head.full_hash()
     # counted last, so that the reading above is in it
-    values["bytes_read"] = opened.checkpoint.bytes_read + (tokens.bytes_read if tokens else 0)
-    values["bytes_total"] = opened.checkpoint.bytes_total
+    reads, tokenizer = opened.checkpoint.reads, tokens.bytes_read if tokens else 0
+    values["bytes_read"] = reads.total + tokenizer
+    values["bytes_total"] = opened.checkpoint.bytes_total + reads.beside_weights + tokenizer
     values["version"] = geometry.__version__
     return Info(values)
 
@@ -109,14 +121,14 @@ def compare_with_embedding(head: Head) -> Tied:
         return "one tensor"
     if layout.embedding is None:
         raise CheckpointError(f"{head.name} stores no embedding to compare the head with; leave --check-tied out")
-    mine, other = head.opened.matrix, checkpoint.matrix(layout.embedding)
+    mine = head.opened.matrix
+    other = checkpoint.matrix(layout.embedding, max_resident=mine.max_resident)
     if mine.shape != other.shape or mine.dtype != other.dtype:
         return "different"
     size = block_rows(mine)
-    for start in range(0, head.vocab, size):
-        if not np.array_equal(mine.raw_block(start, start + size), other.raw_block(start, start + size)):
-            return "different"
-    return "equal"
+    pairs = zip(mine.raw_blocks(size), other.raw_blocks(size), strict=True)
+    same = all(np.array_equal(one.view(np.uint8), two.view(np.uint8)) for (_, one), (_, two) in pairs)
+    return "equal" if same else "different"
 
 
 def _lines(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -130,8 +142,8 @@ def _lines(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
         tokens = dict(values["tokens"])
         yield "tokenizer", f"{tokens.pop('tokenizer'):,} ids, {tokens.pop('without_row'):,} of them without a row"
         yield "rows", ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in tokens.items())
-    if "tokenizer" in values:
-        yield "note", values["tokenizer"]
+    if "note" in values:
+        yield "note", values["note"]
     masked = values["masked"]
     yield "left out", ", ".join(f"{masked[key]:,} {key.replace('_', ' ')}" for key in ("not_finite", "padding"))
     yield "under-trained", masked["reason"]

@@ -15,11 +15,13 @@ def unit(vectors: Float[np.ndarray, "*batch dim"]) -> Float64[np.ndarray, "*batc
     Returns:
         v / ‖v‖ along the last axis, float64.
     """
-    wide = vectors.astype(np.float64)
+    wide: Float64[np.ndarray, "*batch dim"] = vectors.astype(np.float64)
+    # scaled first, so that squares neither overflow nor vanish
+    largest = np.abs(wide).max(axis=-1, keepdims=True, initial=0.0)
+    wide /= np.where(largest > 0, largest, 1.0)
     lengths = np.linalg.norm(wide, axis=-1, keepdims=True)
-    result = np.zeros_like(wide)
-    np.divide(wide, lengths, out=result, where=lengths > 0)
-    return result
+    wide /= np.where(lengths > 0, lengths, 1.0)
+    return wide
 
 
 def on_sphere(direction: Float[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"]:

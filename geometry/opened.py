@@ -8,12 +8,16 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64
 
 from geometry.checkpoint import Checkpoint, HeadLayout, StoredMatrix
+from geometry.choices import SpaceName
 from geometry.errors import TokenError
 from geometry.moments import Moments, row_moments, row_norms
 from geometry.readout import Readout
-from geometry.spaces import RAW, SpaceName
+from geometry.spaces import RAW
 from geometry.tokens import Vocabulary, open_vocabulary
 from geometry.undertrained import Undertrained, find_undertrained
+
+LONGEST_ROW = 1e15
+"""Rows longer than this count as unreadable, like NaN: float32 products with them overflow."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +53,15 @@ class Opened:
 
     @cached_property
     def finite(self) -> Bool[np.ndarray, " vocab"]:
-        """Rows without NaN or infinity."""
-        finite: Bool[np.ndarray, " vocab"] = np.isfinite(self.raw_norms)
+        """Rows without NaN, infinity or lengths whose products overflow float32."""
+        finite: Bool[np.ndarray, " vocab"] = self.raw_norms < LONGEST_ROW  # not so for NaN
         return finite
+
+    @cached_property
+    def has_token(self) -> Bool[np.ndarray, " vocab"]:
+        """Rows that stand for a token: not padding, whether past the tokenizer or in a hole of it."""
+        tokens, vocab = self.vocabulary[0], self.matrix.shape[0]
+        return np.ones(vocab, np.bool_) if tokens is None else np.asarray(tokens.is_token[:vocab])
 
     @cached_property
     def undertrained(self) -> Undertrained:
@@ -61,13 +71,17 @@ class Opened:
     @cached_property
     def real(self) -> Bool[np.ndarray, " vocab"]:
         """Rows that means and covariances are taken over: finite, not padding, not reserved, not masked."""
-        keep = self.finite.copy()
+        keep: Bool[np.ndarray, " vocab"] = self.finite & self.has_token
         keep[self.undertrained.ids] = False
-        tokens = self.vocabulary[0]
-        if tokens is not None:
-            keep[tokens.tokenizer_size :] = False
-            keep[[token for token in tokens.reserved if token < len(keep)]] = False
+        keep[self.reserved] = False
         return keep
+
+    @cached_property
+    def reserved(self) -> Int64[np.ndarray, " reserved"]:
+        """Rows whose name says that they are kept for later use, such as ``<unused3>``."""
+        tokens = self.vocabulary[0]
+        ids = [] if tokens is None else [token for token in tokens.reserved if token < self.matrix.shape[0]]
+        return np.array(sorted(ids), dtype=np.int64)
 
     @cached_property
     def moments(self) -> Moments:

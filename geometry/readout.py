@@ -122,20 +122,28 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
     if layout.norm:
         stored = checkpoint.vector(layout.norm)
         gain = gain + stored if recipe.norm in PLUS_ONE else stored
-    shifted = layout.norm_bias is not None and recipe.norm in WITH_SHIFT
+    beta = checkpoint.vector(layout.norm_bias) if layout.norm_bias and recipe.norm in WITH_SHIFT else None
+    bias = checkpoint.vector(layout.bias) if layout.bias and recipe.bias else None
     eps = recipe.eps if isinstance(recipe.eps, float) else _number(numbers, recipe.eps)
+    if eps is not None and eps < 0:
+        raise CheckpointError(f"config.json: the norm's eps is {eps}; expected 0 or more; repair the file")
+    for what, vector in (("final norm", gain), ("final norm's bias", beta), ("head's bias", bias)):
+        if vector is not None and not np.isfinite(vector).all():
+            return _unknown(f"its {what} holds NaN or infinity")
+    if not gain.any():
+        return _unknown("its final norm is zero everywhere")
     scale = 1.0 if recipe.scale is None else _positive(numbers, recipe.scale)
     return Readout(
         known=True,
         reason="",
         formula=recipe.norm.value,
         gain=gain,
-        beta=checkpoint.vector(layout.norm_bias) if shifted and layout.norm_bias else None,
+        beta=beta,
         centers=recipe.norm in CENTERING,
         eps=0.0 if eps is None else eps,
         scale=1.0 / scale if recipe.divides else scale,
         cap=None if recipe.cap is None else _cap(numbers, recipe.cap),
-        bias=checkpoint.vector(layout.bias) if layout.bias and recipe.bias else None,
+        bias=bias,
     )
 
 

@@ -11,18 +11,22 @@ only rows that this bound rules out are left unscored, so ids and scores are tho
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
 
+from geometry.choices import METRICS, Metric, check_choice
 from geometry.errors import OptionError, ReadoutError
-from geometry.head import Head, Metric
+from geometry.head import Head
 from geometry.linalg import log_sum_exp, unit
 from geometry.moments import blocks
 
 Backend = Literal["faiss", "scan"]
+
+LONGEST_QUERY = 1e15
+"""Queries longer than this are refused where their length matters: float32 products with them overflow."""
 
 SLACK = 32
 """Candidates that FAISS gives beyond the k asked for, so that near-ties at the end are settled in float64."""
@@ -63,15 +67,19 @@ class Scoring:
         if self.metric == "euclidean":
             return -np.asarray(np.sqrt(((rows - vector) ** 2).sum(axis=1)))
         if self.metric == "cosine":
-            scores: Float64[np.ndarray, " found"] = (unit(rows) * unit(vector)).sum(axis=1)
-            return scores
-        scores = (rows * vector).sum(axis=1)
-        if self.head.space.name == "raw":
-            return scores
+            return np.asarray(np.clip((unit(rows) * unit(vector)).sum(axis=1), -1.0, 1.0))
+        scores: Float64[np.ndarray, " found"] = (rows * vector).sum(axis=1)
         readout = self.head.readout
-        if readout.beta is not None:
-            scores = scores + (stored * (readout.beta.astype(np.float64) * readout.prescale)).sum(axis=1)
-        return scores if readout.bias is None else scores + readout.bias[ids]
+        if self.head.space.name != "raw" and readout.beta is not None:
+            scores += (stored * (readout.beta.astype(np.float64) * readout.prescale)).sum(axis=1)
+        if self.head.space.name != "raw" and readout.bias is not None:
+            scores += readout.bias[ids]
+        return scores
+
+    def only(self, query: int) -> "Scoring":
+        """The same for one of the queries."""
+        one = [query]
+        return replace(self, vectors=self.vectors[one], x=self.x[one], offset=self.offset[one])
 
     def error(self, query: int) -> Float64[np.ndarray, " vocab"]:
         """A bound, for every row, on what float32 arithmetic can get wrong."""
@@ -98,6 +106,7 @@ def score_with(head: Head, vectors: Float[np.ndarray, "queries dim"], metric: Me
         ReadoutError: ``logit`` in space ``whitened``.
         OptionError: no such metric.
     """
+    check_choice("metric", metric, METRICS)
     wide = vectors.astype(np.float64)
     if metric == "logit":
         return _logit_scoring(head, wide)
@@ -106,11 +115,13 @@ def score_with(head: Head, vectors: Float[np.ndarray, "queries dim"], metric: Me
         norms = head.norms
         scale = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
         return Scoring(head, metric, wide, x, offset, scale=scale)
-    if metric == "euclidean":
-        # −‖w̃ − q‖² = 2(w̃·q − ‖w̃‖²/2) − ‖q‖² has the same order
-        x, offset = head.space.pull(wide)
-        return Scoring(head, metric, wide, x, offset, shift=-0.5 * head.norms**2)
-    raise OptionError(f"metric {metric!r} arrived; expected logit, cosine or euclidean")
+    # −‖w̃ − q‖² = 2(w̃·q − ‖w̃‖²/2) − ‖q‖² has the same order
+    x, offset = head.space.pull(wide)
+    if np.abs(x).max(initial=0.0) > LONGEST_QUERY:
+        raise OptionError(
+            f"a sum of length {np.abs(x).max():.1e} arrived; distances need one below {LONGEST_QUERY:.0e}"
+        )
+    return Scoring(head, metric, wide, x, offset, shift=-0.5 * head.norms**2)
 
 
 def _logit_scoring(head: Head, vectors: Float64[np.ndarray, "queries dim"]) -> Scoring:
@@ -120,7 +131,9 @@ def _logit_scoring(head: Head, vectors: Float64[np.ndarray, "queries dim"]) -> S
         )
     x, offset = head.space.pull(vectors)
     if head.space.name == "raw":
-        return Scoring(head, "logit", vectors, x, offset)
+        # the order of q·w does not depend on q's length, which float32 might not hold
+        largest = np.abs(x).max(axis=1, keepdims=True)
+        return Scoring(head, "logit", vectors, np.divide(x, largest, out=x.copy(), where=largest > 0), offset)
     readout = head.readout
     if readout.beta is not None:
         x = x + readout.beta.astype(np.float64) * readout.prescale
@@ -225,11 +238,7 @@ class BestRows:
         return self._settle_by_scan(query)
 
     def _settle_by_scan(self, query: int) -> Neighbors:
-        one = Scoring(
-            self.scoring.head, self.scoring.metric, self.scoring.vectors[[query]], self.scoring.x[[query]],
-            self.scoring.offset[[query]], self.scoring.scale, self.scoring.shift,
-        )  # fmt: skip
-        again = BestRows(one, self.allowed, self.k, backend="scan")
+        again = BestRows(self.scoring.only(query), self.allowed, self.k, backend="scan")
         scan(self.scoring.head, [again])
         return again.result()[0]
 
@@ -275,8 +284,8 @@ class Partition:
         scores = self.scoring.x.astype(np.float32) @ block.T
         if self.scoring.shift is not None:
             scores = scores + self.scoring.shift[start : start + len(finite)][finite].astype(np.float32)
-        logits = self.scoring.head.readout.finish(scores)
-        self.total = np.logaddexp(self.total, log_sum_exp(logits / np.float32(self.temperature)))
+        logits = self.scoring.head.readout.finish(scores).astype(np.float64)
+        self.total = np.logaddexp(self.total, log_sum_exp(logits / self.temperature))
 
 
 class Logits:

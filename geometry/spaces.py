@@ -6,16 +6,12 @@ row in the space is a product with the stored row and a pulled-back vector (:met
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Float64
 
-from geometry.errors import OptionError
+from geometry.choices import SpaceName
 from geometry.linalg import fold, fold_residual
-
-SpaceName = Literal["raw", "folded", "centered", "whitened"]
-SPACES: tuple[SpaceName, ...] = get_args(SpaceName)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +72,3 @@ class Space:
 
 
 RAW = Space("raw")
-
-
-def check_space(name: str) -> SpaceName:
-    """Return ``name`` if it is a space, else raise an OptionError that lists them."""
-    for known in SPACES:
-        if name == known:
-            return known
-    raise OptionError(f"space {name!r} arrived; expected one of {', '.join(SPACES)}")

@@ -80,9 +80,10 @@ def find_undertrained(
     masked = np.flatnonzero(finite & (scores >= own) & (scores > highest_anchor))
     threshold = max(own, highest_anchor)
     count = f"{len(masked):,} rows are" if len(masked) != 1 else "1 row is"
+    doubt = "" if own > highest_anchor else f", in doubt: unused rows reach only {own:.2f} among themselves"
     reason = (
         f"{count} masked as under-trained (cosine similarity ≥ {threshold:.2f} to the mean of {len(references)} "
-        f"unused rows; letters and digits reach {highest_anchor:.2f})"
+        f"unused rows; letters and digits reach {highest_anchor:.2f}{doubt})"
     )
     return Undertrained(masked, references, threshold, reason)
 
@@ -106,7 +107,10 @@ def _similarities(
 
 
 def _references(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " references"]:
-    known = set(tokens.reserved) | set(range(tokens.tokenizer_size, vocab))
+    known = set(tokens.reserved)
+    if tokens.lists_special:
+        # a file without its control tokens says nothing of the rows past its ranks: trained ones are among them
+        known |= set(np.flatnonzero(~tokens.is_token[:vocab]).tolist())
     known |= {tokens.byte_tokens[byte] for byte in NEVER_IN_UTF8 if byte in tokens.byte_tokens}
     return np.array(sorted(token for token in known if token < vocab and finite[token]), dtype=np.int64)
 

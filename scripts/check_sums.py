@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import geometry
+from geometry.choices import SPACES
 from geometry.concepts import check_direction, evaluate
 from geometry.errors import GeometryError
 from geometry.landing import DEFAULT_SPACE, Landing, LandingOptions, land_many
-from geometry.spaces import SPACES
 
 BLOCK = 256
 """Expressions landed in one scan of a head."""
@@ -66,6 +66,8 @@ def main() -> int:
 
     about: dict[str, Any] = {"version": geometry.__version__, "heads": {}, "errors": []}
     lines: list[str] = []
+    if not asked.output.parent.is_dir():
+        parser.error(f"no folder {asked.output.parent} to write {asked.output.name} into")
     try:
         expressions = read_expressions(asked.file)
         options = LandingOptions(k=asked.k, metric=asked.metric, exclude_inputs=not asked.include_inputs)

@@ -6,9 +6,8 @@ python scripts/make_docs.py [--check]
 import argparse
 import inspect
 import sys
-from enum import EnumMeta
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 from typer.models import ArgumentInfo
 
@@ -20,7 +19,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
 def describe_parameter(parameter: inspect.Parameter) -> str:
     """One line of a command's table, from the signature of the function behind it."""
     kind, info = get_args(parameter.annotation)[:2]
-    choices = next((part for part in (kind, *get_args(kind)) if isinstance(part, EnumMeta)), None)
+    choices = next((get_args(part) for part in (kind, *get_args(kind)) if get_origin(part) is Literal), ())
     # inside Annotated the first name stands where a default would
     given = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
     names = ", ".join(f"`{name}`" for name in given or [f"--{parameter.name.replace('_', '-')}"])

@@ -28,9 +28,7 @@ def test_info_says_what_the_head_is_and_what_was_read(minilm: Path):
     wanted = "name source fingerprint vocab dim dtype tied head_tensor norm readout bytes_read bytes_total regime"
     assert {*wanted.split(), "tokens", "masked"} <= record.keys()
     assert (record["vocab"], record["dim"], record["dtype"]) == (30522, 384, "F32")
-    assert (
-        30522 * 384 * 4 <= record["bytes_read"] < record["bytes_total"] == (minilm / "model.safetensors").stat().st_size
-    )
+    assert 30522 * 384 * 4 <= record["bytes_read"] < record["bytes_total"]
     assert record["regime"]["bare"]["regime"] == "none"
 
 
@@ -49,7 +47,7 @@ def test_info_without_a_tokenizer(make_head):
     folder = str(make_head(with_tokenizer=False).opened.checkpoint.folder)
     record = json.loads(run("info", "-H", folder, "--json").stdout)
     assert record["tokens"] is None
-    assert "holds no tokenizer" in record["tokenizer"]
+    assert "holds no tokenizer" in record["note"]
     assert run("info", "-H", folder).returncode == 0
 
 

@@ -14,6 +14,7 @@ PACKAGE = Path(geometry.__file__).parent
 # from the ground up; a module may import what stands before it, and its own package
 FLOORS = [
     "errors",
+    "choices",
     "bundled",
     "progress",
     "tables",

@@ -185,6 +185,11 @@ def test_no_valid_choice_is_none():
         ("a", "as", False),
         ("glas", "glass", False),
         ("sea", "seal", False),
+        ("car", "cares", False),
+        ("not", "notes", False),
+        ("note", "notes", True),
+        ("had", "hades", False),
+        ("new", "news", False),
     ],
 )
 def test_plurals_in_both_directions(one: str, other: str, related: bool):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from geometry.errors import TokenError
+from geometry.errors import GeometryError, TokenError
 from geometry.tokens import open_vocabulary
 from geometry.tokens.table import MAX_FILE_BYTES
 
@@ -150,5 +150,5 @@ def test_what_is_no_file(tmp_path: Path):
 def test_several_tokenizers_in_a_folder(tmp_path: Path):
     written(tmp_path, b"YQ== 0\n", "a.tiktoken")
     written(tmp_path, b"YQ== 0\n", "b.tiktoken")
-    with pytest.raises(TokenError, match=r"several tokenizers \(a\.tiktoken, b\.tiktoken\): name the file"):
+    with pytest.raises(GeometryError, match=r"several tokenizers \(a\.tiktoken, b\.tiktoken\); leave the one"):
         open_vocabulary(tmp_path)

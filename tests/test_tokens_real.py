@@ -81,7 +81,7 @@ def test_llama_3(llama_3: Vocabulary):
     assert (llama_3.word("sea"), llama_3.word("horse")) == ((9581,), (15580,))
     assert llama_3.with_bytes(b"\xf0\x9f") == (9468,)
     assert llama_3.ids(" 🐠")[0] == 11410
-    assert llama_3.decode_pieces(" ".join(map(str, llama_3.ids(" 🐠")))) == " 🐠"
+    assert decode(llama_3, " ".join(map(str, llama_3.ids(" 🐠")))).text == " 🐠"
     assert (llama_3.bytes_of(128_255), llama_3.kind(128_255)) == (b"", "padding")
     assert llama_3.regime().bare.regime == "bytes"
     # Numbers are cut in threes, and a contraction stands apart: Llama 3's pattern.

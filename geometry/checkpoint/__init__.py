@@ -2,7 +2,17 @@
 
 from geometry.checkpoint.header import TensorInfo
 from geometry.checkpoint.layout import HeadLayout, find_layout
-from geometry.checkpoint.local import Checkpoint, open_checkpoint
+from geometry.checkpoint.local import Checkpoint, find_tokenizer, open_checkpoint
 from geometry.checkpoint.matrix import StoredMatrix
+from geometry.checkpoint.spec import find_place
 
-__all__ = ["Checkpoint", "HeadLayout", "StoredMatrix", "TensorInfo", "find_layout", "open_checkpoint"]
+__all__ = [
+    "Checkpoint",
+    "HeadLayout",
+    "StoredMatrix",
+    "TensorInfo",
+    "find_layout",
+    "find_place",
+    "find_tokenizer",
+    "open_checkpoint",
+]

@@ -224,6 +224,12 @@ def _find_bias(outer: Mapping[str, TensorInfo], head: str, *, tied: bool) -> str
     """Return the head's bias: beside the head, or under one of the names that a tied head keeps it by."""
     vocab = outer[head].shape[0]
     own = [] if tied else [f"{_stem(head)}.bias"]
+    for name in own:
+        if name in outer and outer[name].shape not in ((vocab,), (1, vocab)):
+            raise CheckpointError(
+                f"the head's bias {short(name)} has shape {list(outer[name].shape)}; expected [{vocab}], one number "
+                "a token; the checkpoint is damaged"
+            )
     named = sorted(
         (BIASES.index(ending), name.count("."), name)
         for name in outer

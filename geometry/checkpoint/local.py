@@ -120,7 +120,7 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
     config: dict[str, Any] = {}
     if is_present(folder / "config.json"):
         config, size = read_json(folder / "config.json", folder)
-        reads.add("config.json", size)
+        reads.add_file("config.json", size)
     return Checkpoint(
         name=place.name,
         source=place.source,
@@ -128,21 +128,29 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
         config=MappingProxyType(config),
         tensors=weights.tensors,
         bytes_total=weights.bytes_total,
-        tokenizer_path=_find_tokenizer(folder, reads),
+        tokenizer_path=find_tokenizer(folder),
         reads=reads,
     )
 
 
-def _find_tokenizer(folder: Path, reads: Reads) -> Path | None:
-    """Return the folder's tokenizer file: ``tokenizer.json`` first, then one in tiktoken's format."""
-    for path in [folder / "tokenizer.json", folder / "tokenizer.model", *sorted(folder.glob("*.tiktoken"))]:
-        if not is_present(path):
-            continue
+def find_tokenizer(folder: Path) -> Path | None:
+    """Return the folder's tokenizer file: ``tokenizer.json`` first, then one in tiktoken's format.
+
+    Raises:
+        CheckpointError: its link leaves the folder, it is a Git LFS pointer, or there are several tiktoken files.
+    """
+    named = [path for path in (folder / "tokenizer.json", folder / "tokenizer.model") if is_present(path)]
+    tiktoken = sorted(folder.glob("*.tiktoken"))
+    for path in [*named, *tiktoken]:
+        if path in tiktoken and len(tiktoken) > 1:
+            names = ", ".join(file.name for file in tiktoken)
+            raise CheckpointError(
+                f"{folder} holds several tokenizers ({names}); leave the one that belongs to the head"
+            )
         with opened(path, inside=folder) as fd:
             start = read_at(fd, 0, 1024)
         check_not_a_pointer(start, path)
         # under this name there is tiktoken's base64 and ranks, or sentencepiece's protobuf
         if path.name != "tokenizer.model" or _RANK_LINE.match(start):
-            return path  # whoever reads it whole counts it
-        reads.add(path.name, len(start))
+            return path
     return None

@@ -106,10 +106,10 @@ class StoredMatrix:
             TokenError: an id is not a row.
         """
         vocab = self.shape[0]
-        try:
-            wanted = np.asarray(ids, dtype=np.int64).reshape(-1)
-        except OverflowError as error:
-            raise TokenError(f"no such token: an id exceeds 64 bits; the head has {vocab:,} rows") from error
+        given = np.asarray(ids)
+        if given.size and given.dtype.kind not in "iu":
+            raise TokenError(f"token ids of type {given.dtype} arrived; the head has {vocab:,} rows, numbered from 0")
+        wanted = given.astype(np.int64).reshape(-1)
         wrong = wanted[(wanted < 0) | (wanted >= vocab)]
         if wrong.size:
             raise TokenError(f"no token {wrong[0]}: the head has {vocab:,} rows, ids go from 0 to {vocab - 1}")
@@ -136,10 +136,15 @@ class StoredMatrix:
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
         """Yield (first row, float32 block) over the whole matrix, ``size`` rows at a time."""
+        for start, raw in self.raw_blocks(size):
+            yield start, decode(raw)
+
+    def raw_blocks(self, size: int) -> Iterator[tuple[int, Shaped[np.ndarray, "tokens dim"]]]:
+        """Yield (first row, block as stored); each block is let go of where the matrix is too large to stay."""
         if size < 1:
             raise ValueError(f"a block of {size} rows; expected at least 1")
         for start in range(0, self.shape[0], size):
-            yield start, self.block(start, start + size)
+            yield start, self.raw_block(start, start + size)
             self._let_go()
 
     def _let_go(self) -> None:

@@ -90,7 +90,7 @@ def _read_index(folder: Path, reads: Reads) -> Weights:
     """Return the tensors that a folder's index places; of the shards only the presence and size are looked at."""
     path = folder / INDEX
     index, size = read_json(path, folder, unique_keys=True)
-    reads.add(INDEX, size)
+    reads.add_file(INDEX, size)
     weight_map = index.get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{path} has no weight_map from tensor names to files; the index is damaged")
@@ -115,4 +115,6 @@ def _no_weights(folder: Path, found: int) -> str:
             f"{folder} holds its weights as a pickle ({short(pickles[0])}), which can run code when it is opened; "
             "expected safetensors; convert it first"
         )
-    return f"{folder} holds no head: expected {SINGLE}, {INDEX} or one other *.safetensors; check the folder"
+    inner = sorted(path.parent.name for path in folder.glob(f"*/{SINGLE}"))
+    offer = f"did you mean {short(str(folder / inner[0]))}?" if inner else "check the folder"
+    return f"{folder} holds no head: expected {SINGLE}, {INDEX} or one other *.safetensors; {offer}"

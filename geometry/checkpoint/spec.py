@@ -40,7 +40,7 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
         return Place(_name(path), str(path), path)
     if given in BUNDLED:
         folder = data_folder() / BUNDLED[given]
-        if not folder.is_dir():
+        if not any(folder.glob("*.safetensors")):
             raise CheckpointError(
                 f"the bundled head {given!r} is not in this copy: expected it at {folder}; "
                 "give another head or install a later version"
@@ -58,13 +58,16 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
 
 def _name(path: Path) -> str:
     """Return a folder's or file's name; for a snapshot in a Hub cache, ``org/model``."""
-    if not path.is_dir():
-        return path.stem
     folder = path.resolve()
+    if not path.is_dir():
+        if path.stem != "model":
+            return path.stem
+        folder = folder.parent
     repo = folder.parent.parent.name
     if folder.parent.name == "snapshots" and repo.startswith("models--"):
         return repo.removeprefix("models--").replace("--", "/")
-    return folder.name
+    # a folder or file called model, as so many are, is known by what it lies in
+    return folder.parent.name if folder.name == "model" and folder.parent.name else folder.name
 
 
 def _existing(given: str) -> Path | None:

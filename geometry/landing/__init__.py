@@ -2,21 +2,15 @@
 
 from collections.abc import Sequence
 
-from geometry.concepts import evaluate
+from geometry.choices import SpaceName
+from geometry.concepts import Concept, check_direction, evaluate
+from geometry.errors import GeometryError, OptionError
 from geometry.head import Head
 from geometry.landing.options import DEFAULT_SPACE, LandingOptions
 from geometry.landing.record import LandedToken, Landing
 from geometry.landing.scans import LandingScan
-from geometry.spaces import SpaceName
 
-__all__ = ["DEFAULT_SPACE", "LandedToken", "Landing", "LandingOptions", "land", "land_many"]
-
-
-def land(
-    head: Head, expression: str, *, space: SpaceName | None = None, options: LandingOptions | None = None
-) -> Landing:
-    """Land one expression: :func:`land_many` with a list of one."""
-    return land_many(head, [expression], options, space=space)[0]
+__all__ = ["DEFAULT_SPACE", "LandedToken", "Landing", "LandingOptions", "land_many"]
 
 
 def land_many(
@@ -39,11 +33,27 @@ def land_many(
     Raises:
         GeometryError: an expression cannot be read or evaluated here, or options do not fit the head or space.
     """
+    if isinstance(expressions, str):
+        raise OptionError(f"the text {expressions!r} arrived; expected a list of expressions")
     options = options or LandingOptions()
-    viewed = head.in_space(space or (DEFAULT_SPACE if head.space.name == "raw" else head.space.name))
-    concepts = [evaluate(viewed, expression, as_stored=options.as_stored) for expression in expressions]
+    if space is None:
+        space = DEFAULT_SPACE if head.space.name == "raw" else head.space.name
+    viewed = head.in_space(space)
+    concepts = [_evaluate(viewed, expression, options, of=len(expressions)) for expression in expressions]
     if not concepts:
         return []
     scans = LandingScan(viewed, concepts, options)
     scans.run()
     return [scans.landing(index, expression) for index, expression in enumerate(expressions)]
+
+
+def _evaluate(head: Head, expression: str, options: LandingOptions, *, of: int) -> Concept:
+    """Evaluate one of several expressions, so that an error says which one it was."""
+    try:
+        concept = evaluate(head, expression, as_stored=options.as_stored)
+        check_direction(concept)
+    except GeometryError as error:
+        if of == 1 or repr(expression) in str(error):
+            raise
+        raise type(error)(f"in {expression!r}: {error}") from error
+    return concept

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
+from geometry.choices import Metric
 from geometry.concepts import Concept
-from geometry.head import Head, Metric
+from geometry.head import Head
 from geometry.linalg import on_sphere, unit
 from geometry.search import BestRows, score_with
 
@@ -64,18 +65,26 @@ def draw_null_sums(
     as_stored: bool = False,
     seed: int = 0,
 ) -> NullSums | None:
-    """Draw the random sums for one concept; None where it has no word.
+    """Draw the random sums for one concept; None where it has no word, or the head no vocabulary.
 
-    Every word of the concept is replaced by a random one of the ``POOL`` words nearest to it in the ranks of row
-    length and merge order (a proxy of frequency); weights, directions and other terms stay.
+    Every word of the concept, also one written as text or id, is replaced by a random one of the ``POOL`` words
+    nearest to its first piece in the ranks of row length and merge order (a proxy of frequency); weights, emoji,
+    directions and bytes stay.
     """
-    slots = [index for index, term in enumerate(concept.terms) if term.kind == "word"]
+    tokens = head.tokens
+    if tokens is None:
+        return None
+    slots = [
+        index
+        for index, term in enumerate(concept.terms)
+        if term.ids and all(tokens.kind(token) in ("word", "piece") for token in term.ids)
+    ]
     words = np.flatnonzero(head.candidates("words"))
     words = words[~np.isin(words, sorted(concept.input_ids))]
     if not slots or not len(words):
         return None
     generator = np.random.default_rng(seed)
-    measures = [head.opened.raw_norms, np.array([head.words().rank(token) for token in range(head.vocab)], dtype=float)]
+    measures = [head.opened.raw_norms, np.array([tokens.rank(token) for token in range(head.vocab)], dtype=float)]
     drawn = np.empty((SUMS, len(slots)), dtype=np.int64)
     sums = np.zeros((SUMS, head.dim))
     for index, term in enumerate(concept.terms):

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 
+from geometry.choices import AMONG, METRICS, Among, Metric, SpaceName, check_choice
 from geometry.errors import OptionError
-from geometry.head import Among, Metric
-from geometry.spaces import SpaceName
 
 DEFAULT_SPACE: SpaceName = "centered"
 """Chosen by measurement on half of the organism's emoji and confirmed on the other half: docs/default-space.md."""
+
+MOST_SAMPLES = 100_000
+COLDEST, HOTTEST = 1e-3, 1e3
+"""Temperatures between which float32 logits still give every probability to about one part in a hundred."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class LandingOptions:
         keep_undertrained: rank rows that the under-trained rule masks, too.
         as_stored: let terms keep their lengths outside space ``raw``.
         null: measure how often random sums land on the same token (``null_share``).
-        temperature: T > 0 of the probabilities, softmax(z / T).
+        temperature: T of the probabilities, 0.001 to 1,000, softmax(z / T).
         sample: how many tokens to draw from the candidates' probabilities, besides the ranking.
         seed: of the samples and of the null.
     """
@@ -41,11 +44,19 @@ class LandingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_choice("metric", self.metric, METRICS)
+        check_choice("among", self.among, AMONG)
+        for name in ("k", "sample", "seed"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise OptionError(f"{name}={value!r} arrived; expected a whole number")
         if self.k < 1:
             raise OptionError(f"k={self.k} arrived; expected at least 1 token to rank")
-        if self.sample < 0:
-            raise OptionError(f"sample={self.sample} arrived; expected 0 (none) or more")
-        if not 0.0 < self.temperature < float("inf"):
-            raise OptionError(f"temperature={self.temperature} arrived; expected a finite number above 0")
+        if not 0 <= self.sample <= MOST_SAMPLES:
+            raise OptionError(f"sample={self.sample} arrived; expected 0 (none) to {MOST_SAMPLES:,}")
+        if not COLDEST <= self.temperature <= HOTTEST:
+            raise OptionError(
+                f"temperature={self.temperature} arrived; expected {COLDEST:g} to {HOTTEST:g} (rank 1 is T → 0)"
+            )
         if self.seed < 0:
             raise OptionError(f"seed={self.seed} arrived; expected 0 or more")

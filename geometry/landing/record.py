@@ -5,10 +5,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import geometry
-from geometry.concepts import Concept
+from geometry.choices import SpaceName
+from geometry.concepts import Concept, Term
 from geometry.head import Head
 from geometry.landing.options import LandingOptions
-from geometry.spaces import SpaceName
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -22,8 +22,8 @@ class LandedToken:
 
     Attributes:
         rank: 1 is the winner.
-        id, text, kind: the token.
-        bytes: its bytes in lower-case hex.
+        id, text: the token.
+        bytes, kind: its bytes in lower-case hex, and what it is; None on a head without a vocabulary.
         score: by the landing's metric; higher is better.
         probability: softmax over every finite row of the head at the landing's temperature; None in space ``raw`` and
             where the readout is unknown.
@@ -32,13 +32,14 @@ class LandedToken:
         null_share: share of random sums that land on this token; None where no null was asked for.
         null_group_share: the same for its Unicode group, if it is an emoji.
         folded: variants that share this line.
+        undertrained: the under-trained rule masks it by default.
     """
 
     rank: int
     id: int
     text: str
-    bytes: str
-    kind: str
+    bytes: str | None
+    kind: str | None
     score: float
     probability: float | None
     is_input: bool
@@ -46,17 +47,30 @@ class LandedToken:
     null_share: float | None = None
     null_group_share: float | None = None
     folded: tuple[int, ...] = ()
+    undertrained: bool = False
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Landing:
-    """The ranked tokens that a sum lands on, with all that is needed to find them again."""
+    """The ranked tokens that a sum lands on, with all that is needed to find them again.
+
+    Attributes:
+        head: the head, in the landing's space.
+        concept: the sum.
+        expression: as it was given.
+        options: what was asked besides.
+        landings: the ranked tokens, as many as were asked for.
+        winner: the first token that is neither input nor variant, however few were asked for; None if there is none.
+        samples: token ids drawn from the candidates' probabilities.
+        notes: what a reader should know of this answer.
+    """
 
     head: Head
     concept: Concept
     expression: str
     options: LandingOptions
     landings: tuple[LandedToken, ...]
+    winner: int | None = None
     samples: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -66,7 +80,7 @@ class Landing:
         return self.head.space.name
 
     @property
-    def terms(self) -> tuple[Any, ...]:
+    def terms(self) -> tuple[Term, ...]:
         """The concept's terms."""
         return self.concept.terms
 
@@ -77,7 +91,7 @@ class Landing:
             "expression": self.expression,
             "space": self.space,
             "metric": self.options.metric,
-            "terms": self.concept.to_dict(self.head.tokens),
+            "terms": self.concept.to_dict()["terms"],
             "landings": [
                 {field.name: _plain(getattr(one, field.name)) for field in fields(one)} for one in self.landings
             ],
@@ -89,16 +103,19 @@ class Landing:
         }
 
     def to_frame(self) -> "pandas.DataFrame":
-        """One row a landed token; expression, space, metric and fingerprint are columns too."""
+        """One row a landed token; what was asked, of which head, by which version, are columns too."""
         import pandas as pd
 
-        frame = pd.DataFrame([{field.name: getattr(one, field.name) for field in fields(one)} for one in self.landings])
-        for column, value in (
-            ("expression", self.expression), ("space", self.space), ("metric", self.options.metric),
-            ("fingerprint", self.head.fingerprint), ("seed", self.options.seed),
-        ):  # fmt: skip
-            frame[column] = value
-        return frame
+        columns = [field.name for field in fields(LandedToken)]
+        frame = pd.DataFrame([[getattr(one, name) for name in columns] for one in self.landings], columns=columns)
+        asked = {field.name: getattr(self.options, field.name) for field in fields(self.options)}
+        whence = {
+            "head": self.head.name,
+            "fingerprint": self.head.fingerprint,
+            "space": self.space,
+            "version": geometry.__version__,
+        }
+        return frame.assign(expression=self.expression, **whence, **asked)
 
     def table(self) -> Table:
         """The landing as a table of text."""
@@ -113,11 +130,8 @@ class Landing:
             shown.append((Column("null"), lambda one: _share(one.null_share)))
             shown.append((Column("null group"), lambda one: _share(one.null_group_share)))
         shown += [
-            (Column("kind", "left"), lambda one: one.kind),
-            (
-                Column("", "left"),
-                lambda one: "input" if one.is_input else "variant" if one.is_variant else "",
-            ),
+            (Column("kind", "left"), lambda one: one.kind or "–"),
+            (Column("", "left"), _mark),
             (Column("id"), lambda one: str(one.id)),
             (Column("token", "left"), self._shown),
         ]
@@ -131,14 +145,16 @@ class Landing:
     def __str__(self) -> str:
         return self.table().text()
 
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.table().html()
 
     def _headline(self) -> str:
-        winner = next((one for one in self.landings if not one.is_input and not one.is_variant), None)
-        if winner is None:
-            return f"{self.expression}  →  nothing but its own inputs"
-        return f"{self.expression}  →  {winner.text.strip() or repr(winner.text)}"
+        if self.winner is None:
+            return f"{self.expression}  →  {'nothing but its own inputs' if self.landings else 'nothing'}"
+        text = text_of(self.head, self.winner)
+        return f"{self.expression}  →  {text.strip() or repr(text)}"
 
     def _provenance(self) -> str:
         options = self.options
@@ -162,6 +178,11 @@ def text_of(head: Head, token: int) -> str:
     """A token's printable text, or its id where the head has no vocabulary."""
     tokens = head.tokens
     return f"#{token}" if tokens is None else tokens.text_of(token)
+
+
+def _mark(one: LandedToken) -> str:
+    marks = {"input": one.is_input, "variant": one.is_variant, "under-trained": one.undertrained}
+    return ", ".join(mark for mark, holds in marks.items() if holds)
 
 
 def _share(value: float | None) -> str:

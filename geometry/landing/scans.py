@@ -1,31 +1,43 @@
 """The one pass over a head that finds out everything a batch of landings has to say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from jaxtyping import Float64
 
-from geometry.concepts import Concept, check_direction, residual
+from geometry.concepts import Concept, residual
 from geometry.errors import ReadoutError
 from geometry.head import Head
+from geometry.landing.notes import landing_notes
 from geometry.landing.nulls import NullSums, draw_null_sums
 from geometry.landing.options import LandingOptions
 from geometry.landing.record import LandedToken, Landing, text_of
 from geometry.search import BestRows, Logits, Neighbors, Partition, Reader, scan, score_with
 
 
+@dataclass(frozen=True)
+class Line:
+    """One line of a ranking: a token, its score, and the variants that share the line."""
+
+    id: int
+    score: float
+    folded: tuple[int, ...] = ()
+
+
 class LandingScan:
-    """Everything one pass over the head has to find out for a batch of concepts."""
+    """What one pass over the head has to find out for a batch of concepts: run it once, then ask for landings."""
 
     def __init__(self, head: Head, concepts: Sequence[Concept], options: LandingOptions) -> None:
         self.head, self.concepts, self.options = head, concepts, options
         self.allowed = head.candidates(options.among, keep_undertrained=options.keep_undertrained)
+        self.untrained = frozenset(head.undertrained.ids.tolist())
         self.inputs = [concept.input_ids for concept in concepts]
-        self.variants = [_variants(head, ids) for ids in self.inputs]
-        vectors = self._vectors()
+        self.variants = [variants_of(head, ids) for ids in self.inputs]
         # enough lines for the inputs and variants that are dropped; folding asks again if it needs more
         self.reach = options.k + max(len(a | b) for a, b in zip(self.inputs, self.variants, strict=True))
-        self.scoring = score_with(head, vectors, options.metric)
+        self.scoring = score_with(head, self._vectors(), options.metric)
         self.best = BestRows(self.scoring, self.allowed, self.reach)
         self.hidden = self._hidden()
         self.partition = self._partition()
@@ -33,41 +45,52 @@ class LandingScan:
         self.nulls = self._nulls()
 
     def run(self) -> None:
-        single = (self.hidden, self.partition)
-        readers: list[Reader] = [self.best, *self.logits]
-        readers += [reader for reader in (*single, *self.nulls) if reader is not None]
-        scan(self.head, readers)
+        """Pass over the head."""
+        readers: list[Reader | None] = [self.best, self.hidden, self.partition, *self.logits, *self.nulls]
+        scan(self.head, [reader for reader in readers if reader is not None])
         self.found = self.best.result()
+        self.masked = [] if self.hidden is None else self.hidden.result()
 
     def landing(self, index: int, expression: str) -> Landing:
+        """The landing of one concept of the batch."""
         lines = self._lines(index)
-        tokens = [line[0] for line in lines]
-        probabilities = self._probabilities(index, tokens)
-        null = self.nulls[index]
-        landed = tuple(
-            LandedToken(
-                rank=rank,
-                id=token,
-                text=text_of(self.head, token),
-                bytes=self._bytes(token),
-                kind=self._kind(token),
-                score=float(score),
-                probability=probability,
-                is_input=token in self.inputs[index],
-                is_variant=token in self.variants[index],
-                null_share=None if null is None else null.share(token),
-                null_group_share=None if null is None else null.group_share(token),
-                folded=folded,
-            )
-            for rank, ((token, score, folded), probability) in enumerate(zip(lines, probabilities, strict=True), 1)
+        probabilities = self._probabilities(index, [line.id for line in lines])
+        landed = tuple(map(self._landed, [index] * len(lines), count(1), lines, probabilities))
+        samples = self._samples(index)
+        free = (one for one in self.found[index].ids.tolist() if one not in self.inputs[index] | self.variants[index])
+        return Landing(
+            head=self.head,
+            concept=self.concepts[index],
+            expression=expression,
+            options=self.options,
+            landings=landed,
+            winner=next(free, None),
+            samples=samples,
+            notes=(
+                *self.concepts[index].notes,
+                *landing_notes(self.head, self.options, landed, samples, self.nulls[index], self._unmasked(index)),
+            ),
         )
-        concept = self.concepts[index]
-        notes = (*concept.notes, *self._notes(index, landed))
-        return Landing(self.head, concept, expression, self.options, landed, self._samples(index), notes)
+
+    def _landed(self, index: int, rank: int, line: Line, probability: float | None) -> LandedToken:
+        tokens, null = self.head.tokens, self.nulls[index]
+        return LandedToken(
+            rank=rank,
+            id=line.id,
+            text=text_of(self.head, line.id),
+            bytes=None if tokens is None else tokens.bytes_of(line.id).hex(),
+            kind=None if tokens is None else tokens.kind(line.id),
+            score=line.score,
+            probability=probability,
+            is_input=line.id in self.inputs[index],
+            is_variant=line.id in self.variants[index],
+            null_share=None if null is None else null.share(line.id),
+            null_group_share=None if null is None else null.group_share(line.id),
+            folded=line.folded,
+            undertrained=line.id in self.untrained,
+        )
 
     def _vectors(self) -> Float64[np.ndarray, "queries dim"]:
-        for concept in self.concepts:
-            check_direction(concept)
         if self.options.metric == "logit" and self.head.space.name not in ("raw", "whitened"):
             return np.stack([residual(self.head, concept) for concept in self.concepts])
         return np.stack([concept.vector for concept in self.concepts])
@@ -75,7 +98,7 @@ class LandingScan:
     def _hidden(self) -> BestRows | None:
         """The masked rows by themselves, to say what the mask keeps from being seen."""
         masked = self.head.candidates(self.options.among, keep_undertrained=True) & ~self.allowed
-        return BestRows(self.scoring, masked, self.options.k) if masked.any() else None
+        return BestRows(self.scoring, masked, self.reach) if masked.any() else None
 
     def _partition(self) -> Partition | None:
         """Probabilities need the model's own, uncentred logits; in ``raw`` or without its norm there are none."""
@@ -95,45 +118,54 @@ class LandingScan:
     def _nulls(self) -> list[NullSums | None]:
         if not self.options.null:
             return [None] * len(self.concepts)
+        metric, as_stored, seed = self.options.metric, self.options.as_stored, self.options.seed
         return [
-            draw_null_sums(
-                self.head,
-                concept,
-                self.allowed,
-                metric=self.options.metric,
-                as_stored=self.options.as_stored,
-                seed=self.options.seed,
-            )
+            draw_null_sums(self.head, concept, self.allowed, metric=metric, as_stored=as_stored, seed=seed)
             for concept in self.concepts
         ]
 
-    def _lines(self, index: int) -> list[tuple[int, float, tuple[int, ...]]]:
-        """(id, score, ids folded in) for each line to be shown."""
-        options, found, reach = self.options, self.found[index], self.reach
+    def _dropped(self, index: int) -> frozenset[int]:
+        return self.inputs[index] | self.variants[index] if self.options.exclude_inputs else frozenset()
+
+    def _lines(self, index: int) -> list[Line]:
+        found, reach = self.found[index], self.reach
         while True:
             lines = self._arrange(index, found)
-            if len(lines) >= options.k or len(found.ids) < reach or not options.fold_variants:
-                return lines[: options.k]
+            if len(lines) >= self.options.k or len(found.ids) < reach:
+                return lines[: self.options.k]
             reach *= 4
-            wider = BestRows(self.scoring, self.allowed, reach)
+            wider = BestRows(self.scoring.only(index), self.allowed, reach)
             scan(self.head, [wider])
-            found = wider.result()[index]
+            found = wider.result()[0]
 
-    def _arrange(self, index: int, found: Neighbors) -> list[tuple[int, float, tuple[int, ...]]]:
-        dropped = self.inputs[index] | self.variants[index] if self.options.exclude_inputs else frozenset()
-        lines: list[tuple[int, float, tuple[int, ...]]] = []
-        line_of: dict[int, int] = {}
+    def _arrange(self, index: int, found: Neighbors) -> list[Line]:
+        """Drop and fold what the options say."""
+        dropped, lines, line_of = self._dropped(index), list[Line](), dict[int, int]()
         for token, score in zip(found.ids.tolist(), found.scores.tolist(), strict=True):
             if token in dropped:
                 continue
-            if self.options.fold_variants and token in line_of:
-                place = line_of[token]
-                lines[place] = (*lines[place][:2], (*lines[place][2], token))
+            if token in line_of:
+                first = lines[line_of[token]]
+                lines[line_of[token]] = Line(first.id, first.score, (*first.folded, token))
                 continue
-            for variant in _variants(self.head, {token}):
-                line_of.setdefault(variant, len(lines))
-            lines.append((token, score, ()))
+            if self.options.fold_variants:
+                for variant in variants_of(self.head, frozenset({token})):
+                    line_of.setdefault(variant, len(lines))
+            lines.append(Line(token, score))
         return lines
+
+    def _unmasked(self, index: int) -> list[int]:
+        """Ids of the first k as they would come without the mask; empty where nothing is masked."""
+        if not self.masked:
+            return []
+        both = (self.found[index], self.masked[index])
+        merged = sorted(
+            (-score, token)
+            for one in both
+            for token, score in zip(one.ids.tolist(), one.scores.tolist(), strict=True)
+            if token not in self._dropped(index)
+        )
+        return [token for _, token in merged[: self.options.k]]
 
     def _probabilities(self, index: int, tokens: list[int]) -> list[float | None]:
         if self.partition is None:
@@ -144,65 +176,23 @@ class LandingScan:
         return [float(share) for share in np.minimum(shares, 1.0)]
 
     def _samples(self, index: int) -> tuple[int, ...]:
+        """Draw from the candidates' probabilities."""
         if not self.options.sample:
             return ()
         values = np.where(self.allowed, self.logits[index].values, -np.inf)
-        if self.options.exclude_inputs:
-            dropped = sorted(self.inputs[index] | self.variants[index])
-            values[dropped] = -np.inf
-        scaled = (values - values.max()) / self.options.temperature
-        weights = np.exp(scaled)
+        values[sorted(self._dropped(index))] = -np.inf
+        if not np.isfinite(values).any():
+            return ()
+        weights = np.exp((values - values.max()) / self.options.temperature)
         generator = np.random.default_rng(self.options.seed)
         drawn = generator.choice(len(weights), size=self.options.sample, p=weights / weights.sum())
         return tuple(int(token) for token in drawn)
 
-    def _kind(self, token: int) -> str:
-        tokens = self.head.tokens
-        return "unknown" if tokens is None else tokens.kind(token)
 
-    def _bytes(self, token: int) -> str:
-        tokens = self.head.tokens
-        return "" if tokens is None else tokens.bytes_of(token).hex()
-
-    def _notes(self, index: int, landed: tuple[LandedToken, ...]) -> Iterator[str]:
-        if self.options.sample:
-            shown = " ".join(text_of(self.head, token) for token in self._samples(index))
-            yield f"sampled at T = {self.options.temperature:g}, seed {self.options.seed}: {shown}"
-        null = self.nulls[index]
-        if null is not None:
-            yield null.note
-        elif self.options.null:
-            yield "no null: the expression has no word for a random word to stand in for"
-        if self.head.readout.known is False and self.head.space.name != "raw":
-            yield f"no probabilities: {self.head.readout.reason}"
-        unreadable = int((~self.head.opened.finite).sum())
-        if unreadable:
-            yield f"{unreadable:,} rows hold NaN or infinity and are left out"
-        yield self._mask_note(index, landed)
-
-    def _mask_note(self, index: int, landed: tuple[LandedToken, ...]) -> str:
-        """What the under-trained mask does to this landing, or did not do."""
-        undertrained = self.head.undertrained
-        if self.options.keep_undertrained and len(undertrained.ids):
-            hits = len({one.id for one in landed} & set(undertrained.ids.tolist()))
-            return f"{hits} of these {len(landed)} are rows that are hidden by default: {undertrained.reason}"
-        if self.hidden is None:
-            return undertrained.reason
-        seen, masked = self.found[index].scores[: self.options.k], self.hidden.result()[index]
-        above = masked.scores[masked.scores > seen[-1]] if len(seen) else masked.scores
-        if not len(above):
-            return f"{undertrained.reason}; none of them would rank here"
-        rank = 1 + int((seen >= masked.scores[0]).sum())
-        return (
-            f"{undertrained.reason}; without the mask {len(above)} of the first {self.options.k} would be such rows, "
-            f"{text_of(self.head, int(masked.ids[0]))!r} at rank {rank}: --keep-undertrained shows them"
-        )
-
-
-def _variants(head: Head, ids: frozenset[int] | set[int]) -> frozenset[int]:
+def variants_of(head: Head, ids: frozenset[int]) -> frozenset[int]:
     """Rows that differ from the given ones in case, leading space or plural only."""
     tokens = head.tokens
     if tokens is None:
         return frozenset()
-    found = {variant for token in ids if token < tokens.tokenizer_size for variant in tokens.variants(token)}
+    found = {variant for token in ids if token < tokens.size for variant in tokens.variants(token)}
     return frozenset(token for token in found if token < head.vocab) - ids

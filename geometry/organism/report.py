@@ -7,10 +7,10 @@ from typing import Any
 
 import geometry
 from geometry.census import census, choose_space
+from geometry.choices import SPACES
 from geometry.head import Head, open_head
 from geometry.organism import answers, lists, readme
 from geometry.organism.listen import listen
-from geometry.spaces import SPACES
 
 SEED = 0
 """Of the halves, the permuted names and the resamples."""

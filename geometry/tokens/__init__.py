@@ -2,7 +2,7 @@
 
 from geometry.tokens.emoji import Emoji, catalogue, lookup
 from geometry.tokens.kinds import KINDS, Kind
-from geometry.tokens.opening import find_tokenizer, open_vocabulary
+from geometry.tokens.opening import open_vocabulary
 from geometry.tokens.printable import printable
 from geometry.tokens.regime import Holding, Regime
 from geometry.tokens.spelling import SpelledPiece, Spelling, decode, spell
@@ -19,7 +19,6 @@ __all__ = [
     "Vocabulary",
     "catalogue",
     "decode",
-    "find_tokenizer",
     "lookup",
     "open_vocabulary",
     "printable",

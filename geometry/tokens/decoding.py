@@ -41,7 +41,7 @@ def read_pieces(printed: Sequence[str], table: TokenTable, index: TokenIndex) ->
     candidates = [_candidates(piece, table, index) for piece in printed]
     for piece, found in zip(printed, candidates, strict=True):
         if not found:
-            near = index.near(piece, 5)
+            near = index.near_pieces(piece, 5)
             offer = f": did you mean {', '.join(map(repr, near))}?" if near else ""
             raise TokenError(f"{piece!r} is no piece of this vocabulary{offer}")
     chosen = choose([[piece.bytes for piece in found] for found in candidates]) or [0] * len(candidates)
@@ -55,7 +55,8 @@ def _candidates(piece: str, table: TokenTable, index: TokenIndex) -> list[Printe
         token_id = index.with_piece(reading)
         if token_id is not None:
             known.append(PrintedPiece(token_id, table.data[token_id]))
-        elif byte_level and all(character in CHARACTER_TO_BYTE for character in reading):
+        elif byte_level and not reading.isascii() and all(one in CHARACTER_TO_BYTE for one in reading):
+            # plain letters that are no token were hardly printed by this vocabulary
             explained.append(PrintedPiece(None, piece_to_bytes(reading)))
     return known + explained
 

@@ -41,6 +41,10 @@ class TokenIndex:
         """Return up to ``n`` words among the tokens that are spelt most like ``text``, the likest first."""
         return near_spellings(text, self._words, n)
 
+    def near_pieces(self, piece: str, n: int) -> list[str]:
+        """Return up to ``n`` pieces, as the tokenizer writes them, that are spelt most like ``piece``."""
+        return near_spellings(piece, self._by_piece, n)
+
     @cached_property
     def byte_tokens(self) -> Mapping[int, int]:
         """The id of every byte value that has a token of its own; ``<0xNN>`` goes before a letter's piece."""

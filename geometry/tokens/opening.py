@@ -1,7 +1,8 @@
-"""Finding the tokenizer in a folder, and which reader a file needs."""
+"""Opening a tokenizer: which reader a file needs."""
 
 from pathlib import Path
 
+from geometry.checkpoint import find_tokenizer
 from geometry.errors import TokenError
 from geometry.tokens.encoding import TokenizerJsonEncoder
 from geometry.tokens.tiktoken import TiktokenEncoder, read_tiktoken
@@ -21,25 +22,10 @@ def open_vocabulary(path: Path, rows: int | None = None) -> Vocabulary:
         TokenError: if there is no tokenizer, or none that can be read.
     """
     file = find_tokenizer(path) if path.is_dir() else path
+    if file is None:
+        raise TokenError(f"{path} holds no tokenizer: a tokenizer.json or a tiktoken file was expected")
     if file.suffix == ".json":
         table, spec = read_tokenizer_json(file)
         return Vocabulary(table, lambda: TokenizerJsonEncoder(table, spec), rows)
     table = read_tiktoken(file)
     return Vocabulary(table, lambda: TiktokenEncoder(table), rows)
-
-
-def find_tokenizer(folder: Path) -> Path:
-    """Return the tokenizer file of a folder: its ``tokenizer.json``, else its tiktoken file.
-
-    Raises:
-        TokenError: if there is none, or more than one tiktoken file.
-    """
-    if (folder / "tokenizer.json").is_file():
-        return folder / "tokenizer.json"
-    found = sorted(folder.glob("*.tiktoken")) or sorted(folder.glob("tokenizer.model"))
-    if len(found) > 1:
-        names = ", ".join(file.name for file in found)
-        raise TokenError(f"{folder} holds several tokenizers ({names}): name the file")
-    if not found:
-        raise TokenError(f"{folder} holds no tokenizer: a tokenizer.json or a tiktoken file was expected")
-    return found[0]

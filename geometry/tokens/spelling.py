@@ -1,12 +1,15 @@
 """How a text is written in tokens: the record behind ``geometry tokens``."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from geometry.tables import Column, Table
 from geometry.tokens.kinds import Kind, kind_of
 from geometry.tokens.printable import dotted, printable
 from geometry.tokens.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,12 @@ class Spelling:
     def to_dict(self) -> dict[str, Any]:
         """Return the record as JSON has it."""
         return {"text": self.text, "pieces": [piece.to_dict() for piece in self.pieces], "note": self.note}
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row a token."""
+        import pandas as pd
+
+        return pd.DataFrame([piece.to_dict() for piece in self.pieces], columns=["id", "text", "bytes", "kind"])
 
     def table(self) -> Table:
         """The tokens, one a line."""

@@ -42,6 +42,7 @@ class TokenTable:
         special: Ids of control tokens and of the unknown token.
         unknown: The id of the unknown token, if there is one.
         scores: The log probability of each id, where the file has them (Unigram).
+        lists_special: Whether the file holds the model's control tokens; tiktoken files do not.
     """
 
     source: Path
@@ -53,6 +54,7 @@ class TokenTable:
     special: frozenset[int] = frozenset()
     unknown: int | None = None
     scores: tuple[float, ...] | None = None
+    lists_special: bool = True
 
 
 def read_bounded(path: Path) -> bytes:

@@ -5,10 +5,10 @@ both come from a table of the files that are known.
 """
 
 import binascii
+import heapq
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,6 +84,7 @@ def read_tiktoken(path: Path) -> TokenTable:
         alphabet=Alphabet("bytelevel"),
         pieces=tuple(bytes_to_piece(data[i]) if i in data else None for i in range(size)),
         data=tuple(data.get(i, b"") for i in range(size)),
+        lists_special=False,
     )
 
 
@@ -128,12 +129,33 @@ class TiktokenEncoder:
         return ids
 
     def _merge(self, data: bytes) -> list[int]:
-        parts = [data[i : i + 1] for i in range(len(data))]
-        while len(parts) > 1:
-            ranks = [self._ranks.get(a + b) for a, b in pairwise(parts)]
-            lowest = min((rank for rank in ranks if rank is not None), default=None)
-            if lowest is None:
-                break
-            place = ranks.index(lowest)
-            parts[place : place + 2] = [parts[place] + parts[place + 1]]
+        """Merge the pair of lowest rank, the leftmost first, until no pair is a token.
+
+        Parts are kept as a linked list of starts and the pairs in a heap, so that a long text without a break takes
+        n log n steps.
+        """
+        end = len(data)
+        following, before = list(range(1, end + 2)), list(range(-1, end + 1))
+        alive = [True] * end
+        heap: list[tuple[int, int, int]] = []
+
+        def offer(start: int) -> None:
+            middle = following[start]
+            if middle < end and (rank := self._ranks.get(data[start : following[middle]])) is not None:
+                heapq.heappush(heap, (rank, start, following[middle]))
+
+        for start in range(end - 1):
+            offer(start)
+        while heap:
+            _, start, stop = heapq.heappop(heap)
+            # a pair is stale where one of its parts has been merged since
+            if not alive[start] or following[start] >= end or following[following[start]] != stop:
+                continue
+            alive[following[start]] = False
+            following[start] = stop
+            before[stop] = start
+            offer(start)
+            if before[start] >= 0:
+                offer(before[start])
+        parts = (data[start : following[start]] for start in range(end) if alive[start])
         return [self._ranks[part] for part in parts if part in self._ranks]

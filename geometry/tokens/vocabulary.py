@@ -1,5 +1,6 @@
 """The tokens of one model: id ↔ bytes ↔ printable text, words and emoji → ids."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -7,17 +8,19 @@ from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 
 from geometry.errors import TokenError
 from geometry.tokens.decoding import PrintedPiece, read_pieces
-from geometry.tokens.emoji import Emoji, lookup
+from geometry.tokens.emoji import VARIATION_SELECTOR, Emoji, lookup
 from geometry.tokens.index import TokenIndex
 from geometry.tokens.kinds import RESERVED, Kind, kind_of
 from geometry.tokens.printable import printable
 from geometry.tokens.regime import Regime, find_regime
 from geometry.tokens.table import TokenTable
 from geometry.tokens.trie import reachable, segmentations
+
+_IDS = re.compile(r"[\s\[\](),#]*([0-9]{1,19}[\s\[\](),#]*)+")
 
 
 @runtime_checkable
@@ -48,6 +51,8 @@ class Vocabulary:
         source: The file the tokens were read from.
         bytes_read: Its size.
         exact: Whether tokens say exactly which bytes they add to a text.
+        lists_special: Whether its control tokens are known; a tiktoken file holds none, and they are among the
+            rows past its ranks.
     """
 
     def __init__(self, table: TokenTable, encoder: Callable[[], Encoder], rows: int | None = None) -> None:
@@ -59,6 +64,7 @@ class Vocabulary:
         self.source: Path = table.source
         self.bytes_read = table.bytes_read
         self.exact = table.alphabet.exact
+        self.lists_special = table.lists_special
         self._index = TokenIndex(table, self.rows)
 
     def __len__(self) -> int:
@@ -195,7 +201,9 @@ class Vocabulary:
         """
         whole = self._one_token(text)
         if whole is None:
-            raise TokenError(f"no token is exactly {text!r}{self._offer(text)}")
+            raise TokenError(
+                f"no token is exactly {text!r}{self._offer(text) or ': leave the quotes out to sum its pieces'}"
+            )
         return (whole,)
 
     def emoji_ids(self, text: str) -> tuple[int, ...]:
@@ -204,9 +212,12 @@ class Vocabulary:
         Raises:
             TokenError: if a part of it has no token.
         """
-        for form in (text, " " + text):
+        entry = lookup(text)
+        # a vocabulary may hold the emoji without its variation selector, or with one that was not written
+        forms = dict.fromkeys((text, entry.text if entry else text, text.replace(VARIATION_SELECTOR, "")))
+        for form in (*forms, *(" " + form for form in forms)):
             whole = self._one_token(form)
-            if whole is not None:
+            if whole is not None and whole in self.emoji:
                 return (whole,)
         return self.ids(" " + text)
 
@@ -237,8 +248,8 @@ class Vocabulary:
     def read_pieces(self, text: str) -> tuple[PrintedPiece, ...]:
         """Return the tokens of a printed line: ids (``12520 238 254``) or pieces (``ĠðŁ Ĳ ł``).
 
-        Numbers are ids where all are. A piece that NFKC has mangled (``IJ`` for ``Ĳ``) is repaired where
-        only the repair makes the whole line valid UTF-8.
+        Numbers are ids where all are, also as ``[12520, 238]`` or ``#12520``. A piece that NFKC has mangled
+        (``IJ`` for ``Ĳ``) is repaired where only the repair makes the whole line valid UTF-8.
 
         Raises:
             TokenError: if a piece is unknown or an id out of range; near spellings are offered.
@@ -246,13 +257,15 @@ class Vocabulary:
         printed = text.split()
         if not printed:
             raise TokenError("nothing to decode: ids such as `12520 238 254` or pieces such as `ĠðŁ Ĳ ł` were expected")
-        if all(piece.isascii() and piece.isdecimal() and len(piece) < 20 for piece in printed):
-            return tuple(PrintedPiece(int(piece), self.bytes_of(int(piece))) for piece in printed)
+        if _IDS.fullmatch(text):
+            return tuple(PrintedPiece(int(one), self.bytes_of(int(one))) for one in re.findall(r"\d+", text))
         return read_pieces(printed, self._table, self._index)
 
-    def decode_pieces(self, text: str) -> str:
-        """Return the text that a printed line of ids or pieces stands for; see `read_pieces`."""
-        return printable(b"".join(piece.bytes for piece in self.read_pieces(text)))
+    @cached_property
+    def is_token(self) -> Bool[np.ndarray, " vocab"]:
+        """Which ids stand for a token: the others are holes in the tokenizer, or rows beyond it."""
+        real: Bool[np.ndarray, " vocab"] = self.kinds != "padding"
+        return real
 
     # What is made once, and what is asked everywhere
 
