@@ -69,7 +69,7 @@ class Census:
     families: int
     space: SpaceName
     own: Recall
-    baselines: Mapping[SpaceName, Recall]
+    baselines: Mapping[str, Recall]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the command line's JSON: the full question's figures, and ``baselines`` of the same shape."""
