@@ -24,7 +24,8 @@ import torch
 from safetensors.torch import save_file
 
 import geometry as geo
-from geometry.search import BestRows, scan, score_with
+from geometry.scoring import score_with
+from geometry.search import BestRows, scan
 from geometry.tables import Column, Table
 
 

@@ -3,7 +3,8 @@
 The rule follows Land & Bartolo (2024), "Fishing for Magikarp", as far as a head without its embedding allows:
 references are rows nothing can have trained (reserved names, padding, bytes that valid UTF-8 never holds); a row
 is masked when it is as close to them as they are to each other, and closer than any letter or digit, which are
-always trained. Where either anchor is missing the rule masks nothing, and says so.
+always trained. Where either anchor is missing, or the unused rows do not even lie together, the rule masks nothing, and
+says so.
 """
 
 import string
@@ -77,15 +78,16 @@ def find_undertrained(
     target = unit(unused.mean(axis=0))
     scores = _similarities(matrix, mean, component, target)
     highest_anchor = float(scores[anchors].max())
+    if own <= highest_anchor:
+        why = f"its {len(references)} unused rows are no closer to each other ({own:.2f}) than a letter is to them"
+        return Undertrained(none, references, None, f"no row is masked as under-trained: {why} ({highest_anchor:.2f})")
     masked = np.flatnonzero(finite & (scores >= own) & (scores > highest_anchor))
-    threshold = max(own, highest_anchor)
     count = f"{len(masked):,} rows are" if len(masked) != 1 else "1 row is"
-    doubt = "" if own > highest_anchor else f", in doubt: unused rows reach only {own:.2f} among themselves"
     reason = (
-        f"{count} masked as under-trained (cosine similarity ≥ {threshold:.2f} to the mean of {len(references)} "
-        f"unused rows; letters and digits reach {highest_anchor:.2f}{doubt})"
+        f"{count} masked as under-trained (cosine similarity ≥ {own:.2f} to the mean of {len(references)} "
+        f"unused rows; letters and digits reach {highest_anchor:.2f})"
     )
-    return Undertrained(masked, references, threshold, reason)
+    return Undertrained(masked, references, own, reason)
 
 
 def _similarities(
@@ -119,7 +121,7 @@ def _anchors(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"])
     """Single letters and digits that text can really turn into: a lower-casing tokenizer never yields "A"."""
     found = set()
     for character in string.ascii_letters + string.digits:
-        ids = tokens.ids(character)
+        ids = tokens.encode(character)
         if len(ids) == 1 and ids[0] < vocab and finite[ids[0]] and tokens.bytes_of(ids[0]) == character.encode():
             found.add(ids[0])
     return np.array(sorted(found), dtype=np.int64)

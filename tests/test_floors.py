@@ -32,6 +32,7 @@ FLOORS = [
     "info",
     "expressions",
     "concepts",
+    "scoring",
     "search",
     "landing",
     "asking",

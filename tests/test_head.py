@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import geometry as geo
 from geometry.choices import SPACES, check_choice
-from geometry.errors import OptionError, TokenError
+from geometry.errors import CheckpointError, OptionError, ReadoutError, TokenError
 from geometry.linalg import fold, fold_residual, inverse_root, log_sum_exp, on_sphere, unit
 from geometry.moments import first_direction, row_moments, row_norms
 
@@ -168,26 +168,90 @@ def organism_like(make_head, tmp_path: Path) -> geo.Head:
     return geo.open_head(head.opened.checkpoint.folder)
 
 
+def test_holes_in_the_tokenizer_are_padding_everywhere(make_head):
+    """Ids that a tokenizer skips have rows, but no token: they are in no mean and are never landed on."""
+    rows = np.random.default_rng(0).normal(size=(420, 16))
+    head = make_head(rows)
+    holes = [i for i in range(420) if head.words().kind(i) == "padding"]
+    assert holes
+    rows[holes] = 50.0
+    head = make_head(rows)
+    assert not head.opened.real[holes].any()
+    assert not head.candidates(keep_undertrained=True)[holes].any()
+    assert np.abs(head.opened.moments.mean).max() < 1
+
+
+def test_rows_past_a_tiktoken_file_are_no_references(make_head, tmp_path: Path):
+    """Such a file does not hold the control tokens: trained ones are among the rows past its ranks."""
+    import base64
+
+    head = make_head()
+    folder = head.opened.checkpoint.folder
+    (folder / "tokenizer.json").unlink()
+    lines = (f"{base64.b64encode(bytes([byte])).decode()} {byte}" for byte in range(256))
+    (folder / "tokenizer.model").write_text("\n".join(lines) + "\n")
+    opened = geo.open_head(folder)
+    assert set(opened.undertrained.references.tolist()) == {0xC0, 0xC1, *range(0xF5, 0x100)}
+    assert not opened.candidates()[256:].any()
+
+
+@pytest.mark.parametrize(
+    ("broken", "says"),
+    [
+        ({"model.norm.weight": np.full(16, np.nan)}, "its final norm holds NaN or infinity"),
+        ({"model.norm.weight": np.zeros(16)}, "its final norm is zero everywhere"),
+    ],
+)
+def test_a_broken_norm_leaves_rows_and_search(make_head, broken: dict, says: str):
+    head = make_head(tensors=broken)
+    assert head.readout.reason == says
+    assert head.land("sea + horse").landings[0].probability is None
+    with pytest.raises(ReadoutError, match=says):
+        head.logits(np.ones((1, 16), dtype=np.float32))
+
+
+def test_a_bias_of_the_wrong_length_is_an_error(make_head):
+    with pytest.raises(CheckpointError, match=r"the head's bias .* has shape \[7\]; expected \[420\]"):
+        make_head(model_type="phi", tensors={**PHI, "lm_head.bias": np.ones(7)}, tie_word_embeddings=False)
+
+
+def test_a_negative_eps_is_an_error(make_head):
+    with pytest.raises(CheckpointError, match=r"the norm's eps is -1\.0; expected 0 or more"):
+        make_head(rms_norm_eps=-1.0)
+
+
+def test_rows_beyond_use_are_left_out(make_head):
+    rows = np.random.default_rng(0).normal(size=(420, 16))
+    rows[100] = 3e38
+    head = make_head(rows)
+    assert not head.opened.finite[100]
+    assert head.land("sea", metric="cosine").landings[0].text == " sea"
+
+
+def test_a_mask_is_no_list_of_ids(make_head):
+    with pytest.raises(TokenError, match="token ids of type bool arrived"):
+        make_head().rows([True, False])
+
+
 # the under-trained rule
 
 
 def test_planted_untrained_rows_are_masked_and_trained_ones_are_not(make_head):
-    """Rows beside the reserved ones are found; without reserved names nothing is masked, and that is said."""
+    """Rows beside the unused ones are found, all of them and no other; where those lie apart nothing is masked."""
     generator = np.random.default_rng(4)
     rows = generator.normal(size=(420, 32))
-    corner = generator.normal(size=32)
-    planted = [300, 310, 320]
-    for token in (*range(8), *planted):
-        rows[token] = corner + generator.normal(size=32) * 0.1
-    # bytes that valid text never holds are references too, so they must lie there as well
     words = make_head(rows).words()
-    for byte in (0xC0, 0xC1, *range(0xF5, 0x100)):
-        rows[words.byte_tokens[byte]] = corner + generator.normal(size=32) * 0.1
-    masked = set(make_head(rows).undertrained.ids.tolist())
-    assert set(planted) <= masked
-    assert masked - set(planted) <= {*range(8), *(words.byte_tokens[b] for b in (0xC0, 0xC1, *range(0xF5, 0x100)))}
+    unused = {i for i in range(420) if words.kind(i) == "padding"} | words.reserved
+    unused |= {words.byte_tokens[byte] for byte in (0xC0, 0xC1, *range(0xF5, 0x100))}
+    corner, planted = generator.normal(size=32), {300, 310, 320}
+    for token in unused | planted:
+        rows[token] = corner + generator.normal(size=32) * 0.1
+    found = make_head(rows).undertrained
+    assert set(found.references.tolist()) == unused
+    assert planted <= set(found.ids.tolist()) <= unused | planted
     scattered = make_head(generator.normal(size=(420, 32))).undertrained
-    assert len(scattered.ids) <= 5
+    assert len(scattered.ids) == 0
+    assert "are no closer to each other" in scattered.reason
 
 
 def test_minilm_masks_its_unused_rows(minilm: Path):

@@ -1,6 +1,7 @@
 """Landings: how words are understood, what a sum becomes, and what stands beside the ranking."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,19 @@ def test_a_planted_sum_lands_where_it_was_planted(make_head):
     landing = planted(make_head).land("sea + horse", metric="cosine", exclude_inputs=True)
     assert landing.landings[0].text == " boat"
     assert landing.landings[0].score > 0.9
+
+
+def untrained_corner(make_head) -> geo.Head:
+    """A head whose unused rows, and a dozen others, lie together and near " sea"."""
+    generator = np.random.default_rng(4)
+    rows = generator.normal(size=(420, 32))
+    words = make_head(rows).words()
+    corner = generator.normal(size=32) + rows[token(make_head(rows), " sea")]
+    unused = [i for i in range(420) if words.kind(i) == "padding" or i in words.reserved]
+    unused += [words.byte_tokens[byte] for byte in (0xC0, 0xC1, *range(0xF5, 0x100))]
+    for i in (*unused, *range(290, 302)):
+        rows[i] = corner + generator.normal(size=32) * 0.1
+    return make_head(rows)
 
 
 @pytest.mark.parametrize("space", ["raw", "folded", "centered", "whitened"])
@@ -253,6 +267,89 @@ def test_markup_in_tokens_is_text(make_head):
     hostile = type(table)(table.title, table.columns[-1:], (("[/red] :horse: <b>",),))
     assert "[/red] :horse: <b>" in hostile.text()
     assert "&lt;b&gt;" in hostile.html()
+
+
+def test_the_mask_note_counts_what_the_mask_really_hides(make_head):
+    head = untrained_corner(make_head)
+    masked = set(head.undertrained.ids.tolist())
+    assert masked
+    for exclude in (False, True):
+        options = {"k": 60, "space": "raw", "metric": "cosine", "exclude_inputs": exclude}
+        note = head.land("sea + horse", **options).notes[-1]
+        shown = head.land("sea + horse", keep_undertrained=True, **options)
+        hits = [one.rank for one in shown.landings if one.id in masked]
+        assert [one.rank for one in shown.landings if one.undertrained] == hits
+        assert (f"without the mask {len(hits)} of the first 60" in note) == bool(hits)
+        assert not hits or f"at rank {hits[0]}:" in note
+
+
+def test_the_winner_is_named_however_few_are_shown(make_head):
+    head = planted(make_head)
+    landing = head.land("5*sea + horse", k=1, metric="cosine")
+    assert landing.landings[0].is_input
+    assert str(landing).startswith("5*sea + horse  →  boat\n")
+    assert head.land("sea", among="emoji", k=1).winner in head.words().emoji
+
+
+def test_nothing_to_land_on_says_so(make_head, tmp_path: Path):
+    head = make_head()
+    folder = head.opened.checkpoint.folder
+    spec = json.loads((folder / "tokenizer.json").read_text())
+    words = {f"w{number}": number for number in range(60)}
+    spec["model"] = {"type": "WordLevel", "vocab": words, "unk_token": "w0"}
+    spec["added_tokens"] = []
+    (folder / "tokenizer.json").write_text(json.dumps(spec))
+    landing = geo.open_head(folder).land("#1 + #2", among="emoji")
+    assert landing.landings == ()
+    assert "nothing is left to land on among its emoji" in landing.notes
+    assert str(landing).startswith("#1 + #2  →  nothing\n")
+
+
+@pytest.mark.parametrize("weight", ["1e300", "1e-300"])
+@pytest.mark.parametrize("space", ["raw", "folded", "centered"])
+def test_only_the_direction_of_a_sum_decides(make_head, weight: str, space: str):
+    head = make_head()
+    plain = [one.id for one in head.land("sea - horse", space=space).landings]
+    scaled = head.land(f"{weight}*sea - {weight}*horse", space=space)
+    assert [one.id for one in scaled.landings] == plain
+
+
+def test_weights_beyond_any_number_are_refused(make_head):
+    with pytest.raises(ExpressionError, match="multiply beyond any number"):
+        make_head().land("1e308*(1e308*sea)")
+    with pytest.raises(OptionError, match="distances need one below"):
+        make_head().land("1e300*sea", metric="euclidean")
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e3])
+def test_probabilities_at_the_ends_of_the_scale_of_temperatures(make_head, temperature: float):
+    found = make_head(with_tokenizer=False).land("#5 + #6", k=420, temperature=temperature)
+    assert sum(one.probability for one in found.landings) == pytest.approx(1, abs=0.02)
+    assert found.landings[0].probability == max(one.probability for one in found.landings)
+
+
+def test_words_written_as_text_or_id_have_a_null_too(make_head):
+    head = make_head()
+    sea = head.words().word("sea")[0]
+    assert any("with 2 random words" in note for note in head.land(f"#{sea} + horse", null=True).notes)
+    tokenless = make_head(with_tokenizer=False).land("#1", null=True)
+    assert any("no null" in note for note in tokenless.notes)
+
+
+def test_one_bad_expression_among_many_is_named(make_head):
+    with pytest.raises(TokenError, match=r"^in 'emoji \+ sea': the emoji direction needs"):
+        land_many(make_head(), ["sea", "emoji + sea"])
+    with pytest.raises(OptionError, match="expected a list of expressions"):
+        land_many(make_head(), "sea")
+
+
+def test_records_print_themselves(make_head):
+    head = make_head()
+    landing = head.land("sea")
+    assert repr(landing) == str(landing)
+    assert repr(head) == "Head('0', 420 × 16, space raw)"
+    assert repr(head.concept("sea + horse")) == "Concept('sea + horse', 2 terms, space raw)"
+    assert "<table>" in landing._repr_html_()
 
 
 # what must be seen on real heads

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 import geometry as geo
 from geometry.errors import OptionError, ReadoutError
-from geometry.search import neighbors, score_with
+from geometry.scoring import score_with
+from geometry.search import neighbors
 
 METRICS = ("logit", "cosine", "euclidean")
 SPACES = ("raw", "folded", "centered", "whitened")

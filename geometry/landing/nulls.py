@@ -12,7 +12,8 @@ from geometry.choices import Metric
 from geometry.concepts import Concept
 from geometry.head import Head
 from geometry.linalg import on_sphere, unit
-from geometry.search import BestRows, score_with
+from geometry.scoring import score_with
+from geometry.search import BestRows
 
 SUMS = 1000
 """Random sums behind one null column: a share of 0.01 has a standard error of 0.003."""

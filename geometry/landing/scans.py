@@ -14,7 +14,8 @@ from geometry.landing.notes import landing_notes
 from geometry.landing.nulls import NullSums, draw_null_sums
 from geometry.landing.options import LandingOptions
 from geometry.landing.record import LandedToken, Landing, text_of
-from geometry.search import BestRows, Logits, Neighbors, Partition, Reader, scan, score_with
+from geometry.scoring import score_with
+from geometry.search import BestRows, Logits, Neighbors, Partition, Reader, scan
 
 
 @dataclass(frozen=True)
