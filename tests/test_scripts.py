@@ -50,6 +50,21 @@ def test_check_sums_reports_what_it_cannot_read_and_does_the_rest(make_head, tmp
     assert "Traceback" not in done.stderr
 
 
+def test_rank_emoji_shows_every_emoji_it_draws(tmp_path: Path):
+    out = tmp_path / "ranks.json"
+    done = run("rank_emoji.py", "-n", 5, "--seed", 3, "-o", out)
+    assert done.returncode == 0, done.stderr
+    about = json.loads(out.read_text(encoding="utf-8"))
+    assert (len(about["emoji"]), about["seed"]) == (5, 3)
+    head = geo.open_head("organism")
+    one = about["emoji"][0]
+    (token,) = head.words().emoji_ids(one["emoji"])
+    words = [one for one in one["name"].lower().replace("-", " ").split()]
+    landing = head.land(" + ".join([*words, "emoji"]), k=head.vocab, exclude_inputs=True)
+    assert next(line.rank for line in landing.landings if line.id == token) == one["rank"]
+    assert one["emoji"] in done.stdout
+
+
 def test_check_sums_without_its_file(tmp_path: Path):
     done = run("check_sums.py", tmp_path / "none.txt", "-o", tmp_path / "out.jsonl")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)

@@ -12,9 +12,9 @@ Kind = Literal["word", "piece", "emoji", "emoji_prefix", "continuation", "bytes"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Rows that vocabularies hold in reserve, which no text reaches: Gemma's <unused7>, BERT's [unused7], Llama
-# 3's <|reserved_special_token_7|>, T5's <extra_id_7>, Mistral's <SPECIAL_7>.
+# 3's <|reserved_special_token_7|>, Mistral's <SPECIAL_7>.
 RESERVED = re.compile(
-    r"[<\[]\|?_*(?:unused|reserved|reserved_token|reserved_special_token|reserved_token_id|extra_id|special|pad)"
+    r"[<\[]\|?_*(?:unused|reserved|reserved_token|reserved_special_token|reserved_token_id|special|pad)"
     r"_?[0-9]+_*\|?[>\]]",
     re.IGNORECASE,
 )
