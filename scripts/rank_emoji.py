@@ -3,7 +3,8 @@
     python scripts/rank_emoji.py -H organism -n 10 --seed 0
 
 An emoji is asked for by the words of its name plus the emoji direction, inputs and their variants left out; only
-names in words the head has are drawn from. With ``-o FILE`` the same goes to a JSON file, with fingerprint, seed and version.
+names in words the head has are drawn from. With ``-o FILE`` the same goes to a JSON file, with fingerprint, seed and
+version.
 """
 
 import argparse

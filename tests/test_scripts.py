@@ -59,7 +59,7 @@ def test_rank_emoji_shows_every_emoji_it_draws(tmp_path: Path):
     head = geo.open_head("organism")
     one = about["emoji"][0]
     (token,) = head.words().emoji_ids(one["emoji"])
-    words = [one for one in one["name"].lower().replace("-", " ").split()]
+    words = one["name"].lower().replace("-", " ").split()
     landing = head.land(" + ".join([*words, "emoji"]), k=head.vocab, exclude_inputs=True)
     assert next(line.rank for line in landing.landings if line.id == token) == one["rank"]
     assert one["emoji"] in done.stdout
