@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import geometry
-from geometry.choices import Among, Metric, SpaceName
+from geometry.choices import DEFAULT_SPACE, Among, Metric, SpaceName
 from geometry.errors import GeometryError, OptionError
 
 if TYPE_CHECKING:
@@ -90,7 +90,9 @@ def snap(
     head: HeadOption = "organism",
     k: Annotated[int, typer.Option("-k", help="How many tokens to rank.")] = 10,
     metric: Annotated[Metric, typer.Option(help="Higher is better in each.")] = "logit",
-    space: Annotated[SpaceName | None, typer.Option(help="Where rows are added up; centered by default.")] = None,
+    space: Annotated[
+        SpaceName | None, typer.Option(help=f"Where rows are added; {DEFAULT_SPACE} by default.")
+    ] = None,
     among: Annotated[Among, typer.Option(help="Candidates.")] = "all",
     exclude_inputs: Annotated[
         bool, typer.Option("--exclude-inputs", help="Drop the inputs and their variants.")

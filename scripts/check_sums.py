@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import geometry
-from geometry.choices import SPACES
+from geometry.choices import DEFAULT_SPACE, SPACES
 from geometry.concepts import check_direction, evaluate
 from geometry.errors import GeometryError
-from geometry.landing import DEFAULT_SPACE, Landing, LandingOptions, land_many
+from geometry.landing import Landing, LandingOptions, land_many
 
 BLOCK = 256
 """Expressions landed in one scan of a head."""

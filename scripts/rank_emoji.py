@@ -16,8 +16,9 @@ import numpy as np
 
 import geometry
 from geometry.asking import items
+from geometry.choices import DEFAULT_SPACE
 from geometry.errors import GeometryError
-from geometry.landing import DEFAULT_SPACE, LandingOptions, land_many
+from geometry.landing import LandingOptions, land_many
 from geometry.tables import Column, Table
 
 

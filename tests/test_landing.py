@@ -250,7 +250,7 @@ def test_records_carry_where_they_come_from(make_head):
     landing = make_head().land("sea + horse")
     record = landing.to_dict()
     assert record["head"] == {"name": "0", "fingerprint": landing.head.fingerprint, "vocab": 420, "dim": 16}
-    assert (record["space"], record["metric"], record["version"]) == ("centered", "logit", geo.__version__)
+    assert (record["space"], record["metric"], record["version"]) == ("folded", "logit", geo.__version__)
     assert record["options"]["seed"] == 0
     assert [term["label"] for term in record["terms"]] == ["sea", "horse"]
     keys = {"rank", "id", "text", "bytes", "kind", "score", "probability", "is_input", "is_variant", "null_share"}

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 
-from geometry.choices import SpaceName
+from geometry.choices import DEFAULT_SPACE, SpaceName
 from geometry.concepts import Concept, check_direction, evaluate
 from geometry.errors import GeometryError, OptionError
 from geometry.head import Head
-from geometry.landing.options import DEFAULT_SPACE, LandingOptions
+from geometry.landing.options import LandingOptions
 from geometry.landing.record import LandedToken, Landing
 from geometry.landing.scans import LandingScan
 
-__all__ = ["DEFAULT_SPACE", "LandedToken", "Landing", "LandingOptions", "land_many"]
+__all__ = ["LandedToken", "Landing", "LandingOptions", "land_many"]
 
 
 def land_many(

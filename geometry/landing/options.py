@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass
 
-from geometry.choices import AMONG, METRICS, Among, Metric, SpaceName, check_choice
+from geometry.choices import AMONG, METRICS, Among, Metric, check_choice
 from geometry.errors import OptionError
-
-DEFAULT_SPACE: SpaceName = "centered"
-"""Chosen by measurement on half of the organism's emoji and confirmed on the other half: docs/default-space.md."""
 
 MOST_SAMPLES = 100_000
 COLDEST, HOTTEST = 1e-3, 1e3

@@ -88,7 +88,7 @@ def _figure(figure: Mapping[str, float]) -> str:
     return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
-def _losses(losses: Sequence[tuple[int, str, float]]) -> str:
+def _losses(losses: Sequence[Sequence[Any]]) -> str:
     train = {step: loss for step, text, loss in losses if text == "train"}
     held = [(step, loss) for step, text, loss in losses if text == "held"]
     rows = []
