@@ -90,9 +90,7 @@ def snap(
     head: HeadOption = "organism",
     k: Annotated[int, typer.Option("-k", help="How many tokens to rank.")] = 10,
     metric: Annotated[Metric, typer.Option(help="Higher is better in each.")] = "logit",
-    space: Annotated[
-        SpaceName | None, typer.Option(help=f"Where rows are added; {DEFAULT_SPACE} by default.")
-    ] = None,
+    space: Annotated[SpaceName | None, typer.Option(help=f"Where rows are added; {DEFAULT_SPACE} by default.")] = None,
     among: Annotated[Among, typer.Option(help="Candidates.")] = "all",
     exclude_inputs: Annotated[
         bool, typer.Option("--exclude-inputs", help="Drop the inputs and their variants.")
