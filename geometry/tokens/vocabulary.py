@@ -287,7 +287,12 @@ class Vocabulary:
         # BPE without an unknown token leaves out in silence what it cannot spell. Spaces do not count here:
         # an added token may take the one before it along.
         spelled = b"".join(map(self.bytes_of, ids))
-        return spelled.replace(b" ", b"") == self._encoder.normalise(text).replace(b" ", b"")
+        wanted = self._encoder.normalise(text)
+        if spelled.replace(b" ", b"") == wanted.replace(b" ", b""):
+            return True
+        # an added token is found before the text is normalised: Ⓜ️ stays as it is where letters are lower-cased
+        again = self._encoder.normalise(spelled.decode(errors="replace"))
+        return again.replace(b" ", b"") == wanted.replace(b" ", b"")
 
     def _one_token(self, text: str) -> int | None:
         _check_text(text)
