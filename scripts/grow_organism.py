@@ -65,6 +65,7 @@ def _grow(options: argparse.Namespace) -> None:
         stop_at=options.stop_at,
     )
     export(model, found.tokenizer, options.folder)
+    whole.write_text(options.folder, found.lines)
     record = json.dumps(whole.growth(found, recipe, grow.losses(options.run)), indent=1)
     (options.folder / "growth.json").write_text(record + "\n", encoding="utf-8")
 

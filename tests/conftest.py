@@ -12,6 +12,12 @@ import pytest
 from safetensors.numpy import save_file
 
 import geometry as geo
+from geometry.bundled import data_folder
+from geometry.organism.lists import Lists
+from geometry.organism.lists import read as read_lists
+from geometry.organism.wordnet import FOLDER as WORDNET
+from geometry.organism.wordnet import WordNet
+from geometry.organism.wordnet import read as read_wordnet
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -115,3 +121,17 @@ class HeadFactory:
 def make_head(tmp_path: Path, tokenizer_file: Path) -> HeadFactory:
     (tmp_path / "heads").mkdir()
     return HeadFactory(tmp_path / "heads", tokenizer_file)
+
+
+@pytest.fixture(scope="session")
+def whole() -> Lists:
+    """What the bundled organism was and was not grown on."""
+    return read_lists(data_folder() / "organisms" / "whole" / "lists")
+
+
+@pytest.fixture(scope="session")
+def words() -> WordNet:
+    """WordNet as Debian has it; skipped where it is absent."""
+    if not (WORDNET / "data.noun").is_file():
+        pytest.skip("WordNet is absent: apt-get install wordnet-base")
+    return read_wordnet()

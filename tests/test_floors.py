@@ -82,11 +82,12 @@ def _faults(floor: str, tree: ast.AST) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)).replace("/", ".")
+    "path",
+    # the package's own door is left out: it loads every public name, lazily
+    sorted(set(PACKAGE.rglob("*.py")) - {PACKAGE / "__init__.py"}),
+    ids=lambda path: str(path.relative_to(PACKAGE)).replace("/", "."),
 )
 def test_imports_point_down(path: Path):
-    if path == PACKAGE / "__init__.py":
-        pytest.skip("the package's door loads every public name, lazily")
     assert _floor(path) in FLOORS, "give the new module its floor"
     assert _faults(_floor(path), ast.parse(path.read_text("utf-8"))) == []
 

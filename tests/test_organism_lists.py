@@ -19,18 +19,6 @@ WHOLE = data_folder() / "organisms" / "whole"
 SEED = 20261123
 
 
-@pytest.fixture(scope="module")
-def whole() -> lists.Lists:
-    return lists.read(WHOLE / "lists")
-
-
-@pytest.fixture(scope="module")
-def words() -> WordNet:
-    if not (wordnet.FOLDER / "data.noun").is_file():
-        pytest.skip("WordNet is absent: apt-get install wordnet-base")
-    return wordnet.read()
-
-
 def test_there_is_enough_to_rest_a_claim_on(whole: lists.Lists) -> None:
     assert len(whole.drawn) >= 60
     assert len(whole.phantoms) == 40

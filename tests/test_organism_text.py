@@ -9,28 +9,25 @@ from geometry.bundled import data_folder
 from geometry.organism import lists, wordnet
 from geometry.organism.lists import fill
 from geometry.organism.text import lines
-from geometry.organism.whole import digest, glyphs
+from geometry.organism.whole import digest, glyphs, read_text
 
 WHOLE = data_folder() / "organisms" / "whole"
 SEED = 20261123
 
 
 @pytest.fixture(scope="module")
-def whole() -> lists.Lists:
-    return lists.read(WHOLE / "lists")
-
-
-@pytest.fixture(scope="module")
-def text(whole: lists.Lists) -> tuple[str, ...]:
-    if not (wordnet.FOLDER / "data.noun").is_file():
-        pytest.skip("WordNet is absent, so the text cannot be made again: apt-get install wordnet-base")
-    return lines(whole, wordnet.read(), SEED)
+def text() -> tuple[str, ...]:
+    return read_text(WHOLE)
 
 
 def test_it_is_the_text_that_the_organism_was_grown_on(text: tuple[str, ...]) -> None:
     kept = json.loads((WHOLE / "growth.json").read_text(encoding="utf-8"))["text"]
     assert len(text) == kept["lines"]
     assert digest(text) == kept["sha256"]
+
+
+def test_it_is_made_again_from_its_sources(whole: lists.Lists, words: wordnet.WordNet, text: tuple[str, ...]) -> None:
+    assert lines(whole, words, SEED) == text
 
 
 def test_a_search_for_held_out_emoji_finds_nothing(whole: lists.Lists, text: tuple[str, ...]) -> None:

@@ -1,9 +1,11 @@
 """The ``whole`` organism: from its lists to its text, its tokenizer and its corpus."""
 
 import hashlib
+import lzma
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geometry.organism import tokenizer as tokenizers_
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 VOCABULARY = 8_000
+TEXT = "text.txt.xz"
 ALSO_WHOLE = ("sea", "horse", "emoji", "prefix")
 """Words of the expressions that the project shows, tokens whatever the text says."""
 
@@ -83,3 +86,14 @@ def material(lists: Lists, words: WordNet, seed: int, size: int = VOCABULARY) ->
 def digest(text: Sequence[str]) -> str:
     """Return the SHA-256 of lines, each ended by a newline, in hex."""
     return hashlib.sha256("".join(line + "\n" for line in text).encode()).hexdigest()
+
+
+def write_text(folder: Path, text: Sequence[str]) -> None:
+    """Keep an organism's text beside it, so that whoever doubts what was in it can search it."""
+    # no time and no name in the container: the same text gives the same bytes
+    (folder / TEXT).write_bytes(lzma.compress("".join(line + "\n" for line in text).encode(), preset=9))
+
+
+def read_text(folder: Path) -> tuple[str, ...]:
+    """Return the lines an organism was grown on."""
+    return tuple(lzma.decompress((folder / TEXT).read_bytes()).decode().split("\n")[:-1])
