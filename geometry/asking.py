@@ -171,6 +171,8 @@ def _scores(
         cosines: Float64[np.ndarray, "queries k"] = products / lengths / _lengths(rows)
         return cosines
     logits: Float64[np.ndarray, "queries k"] = products * (np.sqrt(head.dim) / lengths)
+    if head.readout.beta is not None:
+        logits = logits + head.opened.matrix.rows(ids) @ (head.readout.beta.astype(np.float64) * head.readout.prescale)
     if head.readout.bias is not None:
         logits = logits + head.readout.bias[ids]
     return logits

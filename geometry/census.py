@@ -119,12 +119,14 @@ class SpaceChoice:
         space: The one with the best recall@1 on the first half.
         chosen, confirmed: Space → recall on the first and on the second half.
         n: Emoji in the first and in the second half.
+        lead: Other space → recall@1 of the chosen space less its own on the second half, paired emoji by emoji.
     """
 
     space: SpaceName
     chosen: Mapping[SpaceName, Recall]
     confirmed: Mapping[SpaceName, Recall]
     n: tuple[int, int]
+    lead: Mapping[SpaceName, Figure]
 
 
 def choose_space(head: Head, *, seed: int = 0) -> SpaceChoice:
@@ -132,14 +134,17 @@ def choose_space(head: Head, *, seed: int = 0) -> SpaceChoice:
     first, second = halves(items(head), seed)
     chosen: dict[SpaceName, Recall] = {}
     confirmed: dict[SpaceName, Recall] = {}
+    hits: dict[SpaceName, Float64[np.ndarray, " emoji"]] = {}
     for space in SPACES:
         view = head.in_space(space)
         for half, found in ((first, chosen), (second, confirmed)):
             values = _values(ask(view, half, half.words), half)
             found[space] = _recall(values, values, half, seed)
+        hits[space] = values["recall_at_1"]
     # On a tie the simpler space, which comes first, is taken.
     best = max(chosen, key=lambda space: chosen[space].recall_at_1.value)
-    return SpaceChoice(best, chosen, confirmed, (len(first), len(second)))
+    lead = {one: figure(hits[best] - hits[one], second.family, seed) for one in SPACES if one != best}
+    return SpaceChoice(best, chosen, confirmed, (len(first), len(second)), lead)
 
 
 def _within_groups(groups: Sequence[str], rng: np.random.Generator) -> Int64[np.ndarray, " emoji"]:

@@ -163,6 +163,20 @@ def best_of(scoring: Scoring, query: int, ids: Int64[np.ndarray, " found"], k: i
     return Neighbors(ids[order], scores[order])
 
 
+def block_logits(
+    scoring: Scoring, start: int, block: Float32[np.ndarray, "tokens dim"]
+) -> Float64[np.ndarray, "queries tokens"]:
+    """The head's own logits, scaled and capped, for one block of rows; −inf where a row is not finite."""
+    stop = start + len(block)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scores = scoring.x.astype(np.float32) @ block.T
+        if scoring.shift is not None:
+            scores += scoring.shift[start:stop].astype(np.float32)
+        logits = scoring.head.readout.finish(scores).astype(np.float64)
+    logits[:, ~scoring.head.opened.finite[start:stop]] = -np.inf
+    return logits
+
+
 class Partition:
     """Reader: log Σ exp(logit / T) over every finite row, for the probabilities of a batch of residuals."""
 
@@ -171,13 +185,7 @@ class Partition:
         self.total = np.full(len(scoring.x), -np.inf)
 
     def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
-        finite = self.scoring.head.opened.finite[start : start + len(block)]
-        if not finite.all():
-            block = block[finite]
-        scores = self.scoring.x.astype(np.float32) @ block.T
-        if self.scoring.shift is not None:
-            scores = scores + self.scoring.shift[start : start + len(finite)][finite].astype(np.float32)
-        logits = self.scoring.head.readout.finish(scores).astype(np.float64)
+        logits = block_logits(self.scoring, start, block)
         self.total = np.logaddexp(self.total, log_sum_exp(logits / self.temperature))
 
 
@@ -185,16 +193,11 @@ class Logits:
     """Reader: every finite row's logit for one query of a scoring (−inf elsewhere), for sampling."""
 
     def __init__(self, scoring: Scoring, query: int) -> None:
-        self.scoring, self.query = scoring, query
+        self.scoring = scoring.only(query)
         self.values = np.full(scoring.head.vocab, -np.inf)
 
     def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
-        stop = start + len(block)
-        scores = self.scoring.x[[self.query]].astype(np.float32) @ block.T
-        if self.scoring.shift is not None:
-            scores = scores + self.scoring.shift[start:stop].astype(np.float32)
-        finite = self.scoring.head.opened.finite[start:stop]
-        self.values[start:stop] = np.where(finite, self.scoring.head.readout.finish(scores)[0], -np.inf)
+        self.values[start : start + len(block)] = block_logits(self.scoring, start, block)[0]
 
 
 def neighbors(

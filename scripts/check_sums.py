@@ -11,13 +11,13 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import geometry
-from geometry.choices import DEFAULT_SPACE, SPACES
+from geometry.choices import DEFAULT_SPACE, METRICS, SPACES
 from geometry.concepts import check_direction, evaluate
-from geometry.errors import GeometryError
+from geometry.errors import GeometryError, OptionError
 from geometry.landing import Landing, LandingOptions, land_many
 
 BLOCK = 256
@@ -26,7 +26,10 @@ BLOCK = 256
 
 def read_expressions(file: Path) -> list[str]:
     """Return the file's expressions, in order."""
-    lines = (line.strip() for line in file.read_text(encoding="utf-8").splitlines())
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise OptionError(f"{file} cannot be read as UTF-8 text ({error}); expected one expression a line") from error
     return [line for line in lines if line and not line.startswith("//")]
 
 
@@ -40,7 +43,7 @@ def land_all(head: geometry.Head, expressions: list[str], options: LandingOption
                 good.append(expression)
             except GeometryError as error:
                 bad[expression] = str(error)
-        landed = iter(land_many(head, good, options))
+        landed = iter(land_many(head, good, options, space=head.space.name))
         for expression in expressions[start : start + BLOCK]:
             yield bad[expression] if expression in bad else next(landed)
 
@@ -54,44 +57,43 @@ def write_whole(file: Path, text: str) -> None:
 
 def main() -> int:
     """Run the script; 1 if anything went wrong."""
-    parser = argparse.ArgumentParser(description="Land a file of expressions on many heads, JSON lines out.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path)
     parser.add_argument("-H", "--head", action="append", dest="heads", default=None)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("-k", type=int, default=10)
-    parser.add_argument("--metric", choices=["logit", "cosine", "euclidean"], default="logit")
+    parser.add_argument("--metric", choices=METRICS, default="logit")
     parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE)
     parser.add_argument("--include-inputs", action="store_true")
     asked = parser.parse_args()
-
-    about: dict[str, Any] = {"version": geometry.__version__, "heads": {}, "errors": []}
-    lines: list[str] = []
-    if not asked.output.parent.is_dir():
-        parser.error(f"no folder {asked.output.parent} to write {asked.output.name} into")
+    about_file = asked.output.with_name(asked.output.name + ".about.json")
+    if not asked.output.parent.is_dir() or asked.output.is_dir() or asked.file in (asked.output, about_file):
+        parser.error(f"{asked.output} cannot be written: expected a new file in a folder that exists, not the input")
+    heads, lines, wrong = [], [], []
     try:
         expressions = read_expressions(asked.file)
         options = LandingOptions(k=asked.k, metric=asked.metric, exclude_inputs=not asked.include_inputs)
-    except (OSError, UnicodeDecodeError, GeometryError) as error:
+        for spec in asked.heads or ["organism"]:
+            try:
+                head = geometry.open_head(spec).in_space(asked.space)
+                heads.append({"spec": spec, **head.to_dict()})
+                for expression, landing in zip(expressions, land_all(head, expressions, options), strict=True):
+                    if isinstance(landing, str):
+                        wrong.append({"head": spec, "expression": expression, "error": landing})
+                    else:
+                        lines.append(json.dumps(landing.to_dict(), ensure_ascii=False))
+            except GeometryError as error:
+                wrong.append({"head": spec, "expression": None, "error": str(error)})
+        about = {"version": geometry.__version__, "space": asked.space, "options": asdict(options)}
+        write_whole(asked.output, "".join(f"{line}\n" for line in lines))
+        write_whole(about_file, json.dumps({**about, "heads": heads, "errors": wrong}, indent=1) + "\n")
+    except (OSError, GeometryError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    for spec in asked.heads or ["organism"]:
-        try:
-            head = geometry.open_head(spec)
-            about["heads"][spec] = head.to_dict()
-            landings = land_all(head.in_space(asked.space), expressions, options)
-            for expression, landing in zip(expressions, landings, strict=True):
-                if isinstance(landing, str):
-                    about["errors"].append({"head": spec, "expression": expression, "error": landing})
-                else:
-                    lines.append(json.dumps(landing.to_dict(), ensure_ascii=False))
-        except GeometryError as error:
-            about["errors"].append({"head": spec, "expression": None, "error": str(error)})
-    write_whole(asked.output, "".join(f"{line}\n" for line in lines))
-    write_whole(asked.output.with_name(asked.output.name + ".about.json"), json.dumps(about, indent=1) + "\n")
-    for wrong in about["errors"]:
-        print(f"error: {wrong['head']}: {wrong['error']}", file=sys.stderr)
-    print(f"{len(lines)} landings on {len(about['heads'])} heads in {asked.output}", file=sys.stderr)
-    return 1 if about["errors"] else 0
+    for one in wrong:
+        print(f"error: {one['head']}: {one['error']}", file=sys.stderr)
+    print(f"{len(lines)} landings on {len(heads)} heads in {asked.output}", file=sys.stderr)
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

@@ -34,15 +34,20 @@ def main() -> int:
     except GeometryError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as error:
+        print(f"error: {error.name} is not installed: pip install 'unembedding-geometry[model]'", file=sys.stderr)
+        return 1
     return 0
 
 
 def _lists(options: argparse.Namespace) -> None:
     from geometry.organism import draw, lists, wordnet
 
-    found = draw.draw(wordnet.read(), options.seed)
-    lists.write(found, options.folder / "lists")
-    print(f"{len(found.held_out)} held out, {len(found.drawn)} of them drawn; lists in {options.folder / 'lists'}")
+    found, folder = draw.draw(wordnet.read(), options.seed), options.folder / "lists"
+    if folder.is_dir() and lists.read(folder) != found:
+        raise GeometryError(f"{folder} holds other lists, fixed before something was grown; give another --folder")
+    lists.write(found, folder)
+    print(f"{len(found.held_out)} held out, {len(found.drawn)} of them drawn; lists in {folder}")
 
 
 def _grow(options: argparse.Namespace) -> None:

@@ -44,14 +44,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path)
     asked = parser.parse_args()
+    if asked.number < 1 or asked.seed < 0:
+        parser.error(f"-n {asked.number} --seed {asked.seed} arrived; expected at least one emoji and a seed from 0")
+    if asked.output and (asked.output.is_dir() or not asked.output.parent.is_dir()):
+        parser.error(f"{asked.output} cannot be written: expected a file in a folder that exists")
     try:
         head = geometry.open_head(asked.head)
         found = rank_emoji(head, asked.number, asked.seed)
     except GeometryError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    rivals = int(head.candidates().sum())
     title = (
-        f"{len(found)} emoji drawn by seed {asked.seed}, asked for by name + emoji, of {head.vocab:,} candidates",
+        f"{len(found)} emoji drawn by seed {asked.seed}, asked for by name + emoji, among {rivals:,} rows",
         f"head {head.name} ({head.fingerprint}) · space {DEFAULT_SPACE} · metric logit",
     )
     columns = (Column("rank"), Column("name", "left"), Column("asked → came first", "left"))

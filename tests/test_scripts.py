@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import geometry as geo
+from geometry.choices import SPACES
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 
@@ -35,7 +38,7 @@ def test_check_sums_writes_a_line_for_every_sum_and_head(make_head, tmp_path: Pa
     assert [one["id"] for one in records[3]["landings"]] == [one.id for one in alone.landings]
     about = json.loads((tmp_path / "out.jsonl.about.json").read_text())
     assert about["version"] == geo.__version__
-    assert [entry["fingerprint"] for entry in about["heads"].values()] == [head.fingerprint for head in heads]
+    assert [entry["fingerprint"] for entry in about["heads"]] == [head.fingerprint for head in heads]
 
 
 def test_check_sums_reports_what_it_cannot_read_and_does_the_rest(make_head, tmp_path: Path):
@@ -50,7 +53,39 @@ def test_check_sums_reports_what_it_cannot_read_and_does_the_rest(make_head, tmp
     assert "Traceback" not in done.stderr
 
 
-def test_rank_emoji_shows_every_emoji_it_draws(tmp_path: Path):
+@pytest.mark.parametrize("space", SPACES)
+def test_check_sums_answers_in_the_space_asked_for(make_head, tmp_path: Path, space: str):
+    head = make_head()
+    sums, out = tmp_path / "sums.txt", tmp_path / "out.jsonl"
+    sums.write_text("sea + horse\n", encoding="utf-8")
+    folder = head.opened.checkpoint.folder
+    done = run("check_sums.py", sums, "-H", folder, "-o", out, "--space", space, "--metric", "cosine")
+    assert done.returncode == 0, done.stderr
+    record = json.loads(out.read_text())
+    alone = head.land("sea + horse", space=space, metric="cosine", exclude_inputs=True)
+    assert record["space"] == space
+    assert [one["id"] for one in record["landings"]] == [one.id for one in alone.landings]
+
+
+def test_check_sums_never_writes_over_its_input(tmp_path: Path):
+    sums = tmp_path / "sums.txt"
+    sums.write_text("sea\n", encoding="utf-8")
+    for output in (sums, tmp_path, tmp_path / "none" / "out.jsonl"):
+        assert run("check_sums.py", sums, "-o", output).returncode == 2
+    assert sums.read_text() == "sea\n"
+    sums.write_bytes(b"\xff")
+    done = run("check_sums.py", sums, "-o", tmp_path / "out.jsonl")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+def test_rank_emoji_refuses_what_makes_no_sense(tmp_path: Path):
+    for wrong in (["-n", "0"], ["--seed", "-1"], ["-o", tmp_path], ["-o", tmp_path / "none" / "x.json"]):
+        done = run("rank_emoji.py", *wrong)
+        assert done.returncode == 2
+        assert "Traceback" not in done.stderr
+
+
+def test_rank_emoji_shows_shows_every_emoji_it_draws(tmp_path: Path):
     out = tmp_path / "ranks.json"
     done = run("rank_emoji.py", "-n", 5, "--seed", 3, "-o", out)
     assert done.returncode == 0, done.stderr

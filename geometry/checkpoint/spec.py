@@ -52,8 +52,14 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
             "download the model and give its local folder"
         )
     raise CheckpointError(
-        f"no such head: {given!r}; expected a folder, a safetensors file or one of {', '.join(BUNDLED)}; check the path"
+        f"no such head: {given!r}; expected a folder, a safetensors file or a bundled name ({_present()}); "
+        "check the path"
     )
+
+
+def _present() -> str:
+    """Return the bundled names that this copy holds."""
+    return ", ".join(name for name, place in BUNDLED.items() if any((data_folder() / place).glob("*.safetensors")))
 
 
 def _name(path: Path) -> str:

@@ -19,6 +19,8 @@ def landing_notes(
     samples: Sequence[int],
     null: NullSums | None,
     unmasked: Sequence[int],
+    *,
+    uses_masked: bool = False,
 ) -> Iterator[str]:
     """Yield what a reader should know of one landing.
 
@@ -27,6 +29,7 @@ def landing_notes(
         samples: the tokens drawn.
         null: its random sums, if they were asked for and there are any.
         unmasked: the first k as they would come without the under-trained mask; empty where it masks nothing.
+        uses_masked: a term of the sum is itself a masked row.
     """
     if options.sample:
         yield _sample_note(head, options, samples)
@@ -42,7 +45,7 @@ def landing_notes(
     unreadable = int((~head.opened.finite).sum())
     if unreadable:
         yield f"{unreadable:,} rows hold NaN, infinity or numbers beyond use and are left out"
-    yield _mask_note(head, options, landed, unmasked)
+    yield _mask_note(head, options, landed, unmasked, uses_masked=uses_masked)
 
 
 def _sample_note(head: Head, options: LandingOptions, samples: Sequence[int]) -> str:
@@ -52,7 +55,14 @@ def _sample_note(head: Head, options: LandingOptions, samples: Sequence[int]) ->
     return f"sampled {len(samples):,} at T = {options.temperature:g}, seed {options.seed}: {shown}{more}"
 
 
-def _mask_note(head: Head, options: LandingOptions, landed: Sequence[LandedToken], unmasked: Sequence[int]) -> str:
+def _mask_note(
+    head: Head,
+    options: LandingOptions,
+    landed: Sequence[LandedToken],
+    unmasked: Sequence[int],
+    *,
+    uses_masked: bool,
+) -> str:
     """What the under-trained mask does to this landing, or did not do."""
     undertrained = head.undertrained
     if not len(undertrained.ids):
@@ -63,7 +73,8 @@ def _mask_note(head: Head, options: LandingOptions, landed: Sequence[LandedToken
     masked = set(undertrained.ids.tolist())
     hidden = [(rank, token) for rank, token in enumerate(unmasked, 1) if token in masked]
     if not hidden:
-        return f"{undertrained.reason}; none of them would rank here"
+        hint = ", where rows' lengths count: --metric cosine asks without them" if options.metric == "logit" else ""
+        return f"{undertrained.reason}; none of them would rank here{hint if uses_masked else ''}"
     rank, token = hidden[0]
     return (
         f"{undertrained.reason}; without the mask {len(hidden)} of the first {len(unmasked)} would be such rows, "

@@ -81,7 +81,8 @@ def draw_null_sums(
         if term.ids and all(tokens.kind(token) in ("word", "piece") for token in term.ids)
     ]
     words = np.flatnonzero(head.candidates("words"))
-    words = words[~np.isin(words, sorted(concept.input_ids))]
+    near = {variant for token in concept.input_ids for variant in tokens.variants(token)}
+    words = words[~np.isin(words, sorted(near | concept.input_ids))]
     if not slots or not len(words):
         return None
     generator = np.random.default_rng(seed)

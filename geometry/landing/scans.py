@@ -69,7 +69,15 @@ class LandingScan:
             samples=samples,
             notes=(
                 *self.concepts[index].notes,
-                *landing_notes(self.head, self.options, landed, samples, self.nulls[index], self._unmasked(index)),
+                *landing_notes(
+                    self.head,
+                    self.options,
+                    landed,
+                    samples,
+                    self.nulls[index],
+                    self._unmasked(index),
+                    uses_masked=bool(self.inputs[index] & self.untrained),
+                ),
             ),
         )
 

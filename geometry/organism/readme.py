@@ -66,21 +66,20 @@ def default_space(results: Mapping[str, Any]) -> str:
     header = ["space", *(f"{half}: {name}" for half in ("first", "second") for name in ("recall@1", "recall@5", "MRR"))]
     best = max(choice["confirmed"], key=lambda space: choice["confirmed"][space]["recall_at_1"]["value"])
     verdict = "confirm it" if best == choice["space"] else f"do not: there `{best}` is better"
-    verdict += _close_second(choice["confirmed"], choice["space"])
     return _template("default-space.md").format(
         fingerprint=results["head"]["fingerprint"],
         choice=choice,
         seed=results["seed"],
         verdict=verdict,
+        lead=_lead(choice["lead"]),
         table=_table(header, rows),
     )
 
 
-def _close_second(confirmed: Mapping[str, Any], chosen: str) -> str:
-    """Say which other spaces do as well on the second half, as far as the intervals can tell."""
-    low = confirmed[chosen]["recall_at_1"]["low"]
-    close = [f"`{one}`" for one in confirmed if one != chosen and confirmed[one]["recall_at_1"]["high"] >= low]
-    return f", but its lead over {' and '.join(close)} lies within the intervals" if close else ""
+def _lead(lead: Mapping[str, Any]) -> str:
+    """Say how far the chosen space leads each other one, and whether the interval tells them apart."""
+    told = [f"{_figure(one)} over `{space}`" + " (not told apart)" * (one["low"] <= 0) for space, one in lead.items()]
+    return "; ".join(told)
 
 
 def _template(name: str) -> str:

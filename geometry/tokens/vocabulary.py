@@ -177,7 +177,9 @@ class Vocabulary:
         """
         found = self.encode(text)
         if not self._spells(found, text):
-            raise TokenError(f"{text!r} has a part that no token of this vocabulary spells{self._offer(text)}")
+            raise TokenError(
+                f"{text!r} has a part that no token of this vocabulary spells{self._offer(text) or ': leave it out'}"
+            )
         if beyond := [token_id for token_id in found if token_id >= self.rows]:
             raise TokenError(f"{text!r} needs token {beyond[0]}, but the head has rows 0 to {self.rows - 1}")
         return found

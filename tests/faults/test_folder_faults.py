@@ -216,7 +216,7 @@ def test_a_file_of_another_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("", "no such head: ''; expected a folder, a safetensors file or one of organism"),
+        ("", "no such head: ''; expected a folder, a safetensors file or a bundled name (organism"),
         ("nothing", "no such head: 'nothing'"),
         ("a\0b", "no such head"),
         ("x" * 5000, "no such head"),
