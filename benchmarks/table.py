@@ -54,14 +54,15 @@ def cold_rows() -> list[tuple[str, ...]]:
     """The command line's cold starts, against an interpreter that does nothing."""
     limit = cold("-c", "pass")
     rows = [("python -c pass", f"{limit:.2f} s", "1", "the machine")]
-    for label, target, arguments in (
-        ("geometry --help", "≤ 0.3 s", ["--help"]),
-        ('geometry snap "sea + horse + emoji"', "≤ 1.5 s", ["snap", "sea + horse + emoji"]),
-        ("geometry snap … --null", "–", ["snap", "sea + horse + emoji", "--null"]),
-        ("geometry info", "–", ["info"]),
+    for label, allowed, arguments in (
+        ("geometry --help", 0.3, ["--help"]),
+        ('geometry snap "sea + horse + emoji"', 1.5, ["snap", "sea + horse + emoji"]),
+        ("geometry snap … --null", None, ["snap", "sea + horse + emoji", "--null"]),
+        ("geometry info", None, ["info"]),
     ):
         seconds = cold("-m", "geometry", *arguments)
-        rows.append((label, f"{seconds:.2f} s", f"{seconds / limit:.1f}", target))
+        met = "" if allowed is None else f"≤ {allowed} s: {'met' if seconds <= allowed else 'MISSED'}"
+        rows.append((label, f"{seconds:.2f} s", f"{seconds / limit:.1f}", met))
     return rows
 
 

@@ -28,15 +28,19 @@ def test_the_readmes_snippets_run(index: int):
     assert len(snippet.splitlines()) <= 15
     done = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert done.returncode == 0, done.stderr
+    if done.stdout:
+        assert done.stdout.strip() == _blocks("text")[index].strip()
 
 
 def test_the_readme_shows_what_the_commands_print():
-    """Every console block: after a line ``$ geometry …`` stands exactly what the command prints."""
+    """Every console block: after a line ``$ …`` stands exactly what the command prints."""
     shown = 0
     for block in _blocks("console"):
-        for command, output in re.findall(r"^\$ geometry (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE):
+        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE):
+            program, rest = command.split(" ", 1)
+            module = {"geometry": "-m geometry", "python": ""}[program]
             done = subprocess.run(
-                f"{sys.executable} -m geometry {command}", shell=True, capture_output=True, text=True, cwd=ROOT
+                f"{sys.executable} {module} {rest}", shell=True, capture_output=True, text=True, cwd=ROOT
             )
             assert done.stdout.strip() == output.strip(), command
             shown += 1
