@@ -17,6 +17,7 @@ from geometry.families import families
 from geometry.head import Head, open_head
 from geometry.linalg import unit
 from geometry.organism import tokenizer
+from geometry.scoring import score_with
 from geometry.tokens.emoji import Emoji, catalogue
 
 DIM = 48
@@ -170,3 +171,23 @@ def test_its_record_has_every_figure(arbitrary: Head) -> None:
 def test_too_few_emoji_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match="a census needs at least 50"):
         census(simulated(tmp_path, composes=True, count=20))
+
+
+@pytest.mark.parametrize("space", ["raw", "folded", "centered", "whitened"])
+def test_the_census_scores_as_the_search_does(make_head, space: str) -> None:
+    """A LayerNorm with shift and a head with bias: both ways of scoring give the same numbers."""
+    generator = np.random.default_rng(0)
+    tensors = {
+        "lm_head.weight": generator.normal(size=(420, 16)),
+        "lm_head.bias": generator.normal(size=420),
+        "model.final_layernorm.weight": generator.uniform(0.5, 2, 16),
+        "model.final_layernorm.bias": generator.normal(size=16),
+    }
+    head = make_head(model_type="phi", tensors=tensors, tie_word_embeddings=False).in_space(space)
+    ids = np.array([3, 50, 400])
+    queries = generator.normal(size=(4, 16))
+    metric = "cosine" if space == "whitened" else "logit"
+    vectors = queries if space in ("raw", "whitened") else unit(queries) * 4.0
+    scoring = score_with(head, vectors, metric)
+    truth = np.stack([scoring.exact(query, ids) for query in range(4)])
+    np.testing.assert_allclose(asking._scores(head, queries, ids), truth, rtol=1e-5, atol=1e-6)
