@@ -50,9 +50,9 @@ def find_undertrained(
         finite: rows without NaN or infinity; the others are left out of everything.
 
     Returns:
-        Rows with s ≥ the references' 1st percentile (each left out of its own mean) and s > every single ASCII
-        letter and digit, s being the cosine similarity to the references' mean after the mean row and the first
-        principal component are removed.
+        Rows with s ≥ the references' 1st percentile (each left out of its own mean), s being the cosine similarity
+        to the references' mean after the mean row and the first principal component are removed; none where that
+        percentile is not above every single ASCII letter and digit, or references or letters are missing.
     """
     none = np.empty(0, dtype=np.int64)
     if tokens is None:
@@ -81,7 +81,7 @@ def find_undertrained(
     if own <= highest_anchor:
         why = f"its {len(references)} unused rows are no closer to each other ({own:.2f}) than a letter is to them"
         return Undertrained(none, references, None, f"no row is masked as under-trained: {why} ({highest_anchor:.2f})")
-    masked = np.flatnonzero(finite & (scores >= own) & (scores > highest_anchor))
+    masked = np.flatnonzero(finite & (scores >= own))
     count = f"{len(masked):,} rows are" if len(masked) != 1 else "1 row is"
     reason = (
         f"{count} masked as under-trained (cosine similarity ≥ {own:.2f} to the mean of {len(references)} "

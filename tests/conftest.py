@@ -77,6 +77,17 @@ def tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def phi_tensors(vocab: int = 420, dim: int = 16) -> dict[str, np.ndarray]:
+    """A phi's head with its bias, and its LayerNorm with gain and shift, all drawn by seed: nothing is trivial."""
+    generator = np.random.default_rng(5)
+    return {
+        "lm_head.weight": generator.normal(size=(vocab, dim)) + 1.0,
+        "lm_head.bias": generator.normal(size=vocab),
+        "model.final_layernorm.weight": generator.uniform(0.5, 2, dim),
+        "model.final_layernorm.bias": generator.normal(size=dim),
+    }
+
+
 @dataclass(frozen=True)
 class HeadFactory:
     """Writes small checkpoint folders and opens their heads."""
@@ -101,6 +112,9 @@ class HeadFactory:
         if rows is None:
             rows = generator.normal(size=(vocab, dim))
         dim = rows.shape[1]
+        if model_type == "phi":
+            tensors = {**phi_tensors(vocab, dim), **(tensors or {})}
+            config = {"tie_word_embeddings": False, **config}
         if model_type == "llama":
             tensors = {"model.norm.weight": generator.uniform(0.5, 2.0, dim), **(tensors or {})}
             config = {"rms_norm_eps": 1e-6, "tie_word_embeddings": True, **config}

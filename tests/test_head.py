@@ -14,12 +14,6 @@ from geometry.errors import CheckpointError, OptionError, ReadoutError, TokenErr
 from geometry.linalg import fold, fold_residual, inverse_root, log_sum_exp, on_sphere, unit
 from geometry.moments import first_direction, row_moments, row_norms
 
-PHI = {
-    "lm_head.weight": np.random.default_rng(5).normal(size=(420, 16)),
-    "lm_head.bias": np.random.default_rng(6).normal(size=420),
-    "model.final_layernorm.weight": np.random.default_rng(7).uniform(0.5, 2, 16),
-    "model.final_layernorm.bias": np.random.default_rng(8).normal(size=16),
-}
 EVERYTHING = range(420)
 
 
@@ -35,7 +29,7 @@ def test_rows_are_as_stored_until_asked_otherwise(make_head):
 
 def test_folding_is_moving_the_gain_from_the_residual_to_the_rows(make_head):
     """W̃·x̂ + W·β + b is the model's own logits, for a LayerNorm with all its parts."""
-    head = make_head(model_type="phi", tensors=PHI, layer_norm_eps=0.0, tie_word_embeddings=False)
+    head = make_head(model_type="phi", layer_norm_eps=0.0)
     residuals = np.random.default_rng(1).normal(size=(5, 16)).astype(np.float32)
     normed = residuals - residuals.mean(axis=1, keepdims=True)
     normed /= np.sqrt((normed**2).mean(axis=1, keepdims=True))
@@ -62,14 +56,14 @@ def test_centred_rows_have_mean_zero_and_whitened_rows_covariance_one(make_head)
 
 def test_whitening_a_layernorms_rows_invents_no_direction(make_head):
     """diag(γ)(I − 11ᵀ/d) leaves no variance along 1: that direction stays empty instead of being blown up."""
-    head = make_head(model_type="phi", tensors=PHI, tie_word_embeddings=False, with_tokenizer=False).whitened()
+    head = make_head(model_type="phi", with_tokenizer=False).whitened()
     assert "whitened: 15 of 16 directions" in head.space.steps[-1]
     assert np.abs(head.rows(EVERYTHING) @ np.ones(16)).max() < 1e-6
 
 
 @pytest.mark.parametrize("space", SPACES)
 def test_pulling_a_vector_back_gives_the_same_products(make_head, space: str):
-    head = make_head(model_type="phi", tensors=PHI, tie_word_embeddings=False).in_space(space)
+    head = make_head(model_type="phi").in_space(space)
     vectors = np.random.default_rng(2).normal(size=(4, 16))
     x, offset = head.space.pull(vectors)
     stored = head.opened.matrix.rows(EVERYTHING).astype(np.float64)
@@ -212,7 +206,7 @@ def test_a_broken_norm_leaves_rows_and_search(make_head, broken: dict, says: str
 
 def test_a_bias_of_the_wrong_length_is_an_error(make_head):
     with pytest.raises(CheckpointError, match=r"the head's bias .* has shape \[7\]; expected \[420\]"):
-        make_head(model_type="phi", tensors={**PHI, "lm_head.bias": np.ones(7)}, tie_word_embeddings=False)
+        make_head(model_type="phi", tensors={"lm_head.bias": np.ones(7)})
 
 
 def test_a_negative_eps_is_an_error(make_head):

@@ -179,14 +179,7 @@ def test_a_batch_equals_single_landings(make_head):
 
 
 def test_the_bias_and_the_shift_of_the_norm_are_in_the_score(make_head):
-    generator = np.random.default_rng(2)
-    tensors = {
-        "lm_head.weight": generator.normal(size=(420, 16)),
-        "lm_head.bias": generator.normal(size=420),
-        "model.final_layernorm.weight": generator.uniform(0.5, 2, 16),
-        "model.final_layernorm.bias": generator.normal(size=16),
-    }
-    head = make_head(model_type="phi", tensors=tensors, layer_norm_eps=0.0, tie_word_embeddings=False)
+    head = make_head(model_type="phi", layer_norm_eps=0.0)
     landing = head.land("sea + horse", k=420, space="folded", keep_undertrained=True)
     viewed = head.folded()
     u = residual(viewed, evaluate(viewed, "sea + horse"))
@@ -326,6 +319,14 @@ def test_probabilities_at_the_ends_of_the_scale_of_temperatures(make_head, tempe
     found = make_head(with_tokenizer=False).land("#5 + #6", k=420, temperature=temperature)
     assert sum(one.probability for one in found.landings) == pytest.approx(1, abs=0.02)
     assert found.landings[0].probability == max(one.probability for one in found.landings)
+
+
+def test_what_the_null_keeps_is_an_input_of_its_sums_too(make_head):
+    """🐠 outweighs every random word, and would win its own null if it were a candidate there."""
+    landing = make_head().land("sea + 5*🐠", null=True, k=420)
+    fish = next(one for one in landing.landings if one.text == " 🐠")
+    assert fish.is_input
+    assert fish.null_share == 0.0
 
 
 def test_words_written_as_text_or_id_have_a_null_too(make_head):

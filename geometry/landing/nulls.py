@@ -26,10 +26,17 @@ DEPTH = 16
 
 
 class NullSums:
-    """Reader: where ``SUMS`` random sums land, each less its own words and their variants."""
+    """Reader: where ``SUMS`` random sums land, each less its own inputs and their variants."""
 
-    def __init__(self, head: Head, best: BestRows, drawn: Int64[np.ndarray, "sums words"], note: str) -> None:
-        self._head, self._best, self._drawn, self.note = head, best, drawn, note
+    def __init__(
+        self,
+        head: Head,
+        best: BestRows,
+        drawn: Int64[np.ndarray, "sums words"],
+        kept: frozenset[int],
+        note: str,
+    ) -> None:
+        self._head, self._best, self._drawn, self._kept, self.note = head, best, drawn, kept, note
         self._landed: Int64[np.ndarray, " landed"] | None = None
 
     def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
@@ -50,8 +57,9 @@ class NullSums:
     def _landings(self) -> Int64[np.ndarray, " landed"]:
         if self._landed is None:
             tokens, first = self._head.words(), []
+            kept = self._kept.union(*map(tokens.variants, self._kept))
             for own, found in zip(self._drawn.tolist(), self._best.rough_ids().tolist(), strict=True):
-                dropped = {variant for token in own for variant in tokens.variants(token)} | set(own)
+                dropped = {variant for token in own for variant in tokens.variants(token)} | set(own) | kept
                 first.append(next((token for token in found if token not in dropped), -1))
             self._landed = np.array(first, dtype=np.int64)
         return self._landed
@@ -106,7 +114,8 @@ def draw_null_sums(
         f"null: {SUMS:,} sums with {len(slots)} random word{'s' * (len(slots) > 1)} for the expression's, matched on "
         f"row length and merge rank{', ' + ' and '.join(kept) + ' kept' if kept else ''} (seed {seed})"
     )
-    return NullSums(head, best, drawn, note)
+    inputs = (set(term.ids) for index, term in enumerate(concept.terms) if index not in slots)
+    return NullSums(head, best, drawn, frozenset[int]().union(*inputs), note)
 
 
 def _matched(
