@@ -25,6 +25,7 @@ FLOORS = [
     "sprites",
     "figures",
     "families",
+    "lexicon",
     "recipes",
     "readout",
     "spaces",
