@@ -3,23 +3,19 @@
 A token that random sums land on just as often is a hub, and landing on it is no finding.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Int64
 
 from geometry.choices import Metric
 from geometry.concepts import Concept
 from geometry.head import Head
 from geometry.linalg import on_sphere, unit
+from geometry.matching import match_measures, matched
 from geometry.scoring import score_with
 from geometry.search import BestRows
 
 SUMS = 1000
 """Random sums behind one null column: a share of 0.01 has a standard error of 0.003."""
-
-POOL = 200
-"""Words that are taken as matched to one of the expression's: the nearest in row length and merge rank."""
 
 DEPTH = 16
 """Best rows kept a random sum, so that its own words and their variants can be dropped."""
@@ -76,9 +72,9 @@ def draw_null_sums(
 ) -> NullSums | None:
     """Draw the random sums for one concept; None where it has no word, or the head no vocabulary.
 
-    Every word of the concept, also one written as text or id, is replaced by a random one of the ``POOL`` words
-    nearest to its first piece in the ranks of row length and merge order (a proxy of frequency); weights, emoji,
-    directions and bytes stay.
+    Every word of the concept, also one written as text or id, is replaced by a random word matched to its
+    first piece in row length and merge rank (:func:`geometry.matching.matched`); weights, emoji, directions and bytes
+    stay.
     """
     tokens = head.tokens
     if tokens is None:
@@ -94,14 +90,14 @@ def draw_null_sums(
     if not slots or not len(words):
         return None
     generator = np.random.default_rng(seed)
-    measures = [head.opened.raw_norms, np.array([tokens.rank(token) for token in range(head.vocab)], dtype=float)]
+    measures = match_measures(head)
     drawn = np.empty((SUMS, len(slots)), dtype=np.int64)
     sums = np.zeros((SUMS, head.dim))
     for index, term in enumerate(concept.terms):
         if index not in slots:
             sums += term.weight * term.vector
             continue
-        pool = _matched(words, term.ids[0], measures)
+        pool = matched(words, term.ids[0], measures)
         picks = generator.integers(len(pool), size=SUMS)
         rows = head.space.apply(head.opened.matrix.rows(pool))
         sums += term.weight * (rows if as_stored or head.space.name == "raw" else unit(rows))[picks]
@@ -116,14 +112,3 @@ def draw_null_sums(
     )
     inputs = (set(term.ids) for index, term in enumerate(concept.terms) if index not in slots)
     return NullSums(head, best, drawn, frozenset[int]().union(*inputs), note)
-
-
-def _matched(
-    words: Int64[np.ndarray, " words"], token: int, measures: Sequence[Float64[np.ndarray, " vocab"]]
-) -> Int64[np.ndarray, " pool"]:
-    """The ``POOL`` words whose percentiles in every measure are nearest to one token's."""
-    away = np.zeros(len(words))
-    for measure in measures:
-        ordered = np.sort(measure[words])
-        away += (np.searchsorted(ordered, measure[words]) - np.searchsorted(ordered, measure[token])) ** 2
-    return words[np.argsort(away, kind="stable")[:POOL]]
