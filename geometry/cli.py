@@ -123,6 +123,33 @@ def snap(
         _print(landing, as_json)
 
 
+@app.command()
+def madeof(
+    token: Annotated[
+        str, typer.Argument(metavar="TOKEN", help="Such as 🦄, horse, 'rainbow' or #123; a sum is a target too.")
+    ],
+    head: HeadOption = "organism",
+    terms: Annotated[int, typer.Option("-n", "--terms", help="How many words, 1 to 50.")] = 5,
+    space: Annotated[SpaceName | None, typer.Option(help="Where rows are added; centered by default.")] = None,
+    controls: Annotated[int, typer.Option(help="How many matched tokens to fit as well; 0 for none.")] = 100,
+    seed: Annotated[int, typer.Option(help="Of the controls and the random words.")] = 0,
+    keep_undertrained: Annotated[bool, typer.Option("--keep-undertrained", help="Use the masked rows too.")] = False,
+    max_memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A few words whose rows add up to nearly a token's row."""
+    from geometry.head import open_head
+    from geometry.madeof import made_of
+
+    opened = open_head(head, max_memory=_size(max_memory))
+    found = made_of(
+        opened, token, terms=terms, space=space, controls=controls, keep_undertrained=keep_undertrained, seed=seed
+    )
+    _print(found, as_json)
+
+
 def main() -> None:
     """Run the command line: exit 0, 2 for usage, 1 with one line on standard error."""
     debug = "--debug" in sys.argv[1:]
