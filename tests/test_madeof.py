@@ -15,9 +15,10 @@ import geometry as geo
 from geometry.errors import ExpressionError, OptionError, TokenError
 from geometry.linalg import unit
 from geometry.madeof import MadeOf, made_of
-from geometry.madeof.lasso import first_rows, lasso_path, unit_rows
+from geometry.madeof.lasso import lasso_path
 from geometry.madeof.names import own_words
 from geometry.madeof.refit import refit
+from geometry.madeof.screening import first_rows, unit_rows
 
 SPACES = ("raw", "folded", "centered", "whitened")
 

@@ -12,11 +12,11 @@ from geometry.landing.record import text_of
 from geometry.linalg import unit
 from geometry.madeof.checks import check_numbers, check_target, check_words, shortest
 from geometry.madeof.controls import draw_stand_ins, own_words_of_terms
-from geometry.madeof.lasso import first_rows, unit_rows
 from geometry.madeof.names import spelt_emoji
 from geometry.madeof.notes import made_of_notes
 from geometry.madeof.record import ControlSpread, Ingredient, MadeOf, Spread, TargetToken, spread
 from geometry.madeof.refit import Refit, refit
+from geometry.madeof.screening import first_rows, unit_rows
 
 DRAWS = 100
 """Sets of random words that the target is also fitted with."""
