@@ -11,18 +11,21 @@ if TYPE_CHECKING:
     from geometry.errors import GeometryError
     from geometry.head import Head, open_head
     from geometry.landing import Landing
+    from geometry.recall import census
 
 __version__ = "0.1.0"
 
+# no module is called what a public name is called: importing it would put the module in the name's place
 _HOME = {
     "Concept": "geometry.concepts",
     "GeometryError": "geometry.errors",
     "Head": "geometry.head",
     "Landing": "geometry.landing",
+    "census": "geometry.recall",
     "open_head": "geometry.head",
 }
 
-__all__ = ["Concept", "GeometryError", "Head", "Landing", "__version__", "open_head"]
+__all__ = ["Concept", "GeometryError", "Head", "Landing", "__version__", "census", "open_head"]
 
 
 def __getattr__(name: str) -> Any:

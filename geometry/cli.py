@@ -4,7 +4,8 @@ import json
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -31,6 +32,13 @@ HeadOption = Annotated[
     ),
 ]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+KeepOption = Annotated[bool, typer.Option("--keep-undertrained", help="Use the masked rows too.")]
+MemoryOption = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
+]
+OutputOption = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="FILE", help="Draw it too: .png, .svg or .pdf by the file's ending.")
+]
 
 
 def _version(asked: bool) -> None:
@@ -102,9 +110,7 @@ def snap(
     temperature: Annotated[float, typer.Option(help="T of the probabilities.")] = 1.0,
     sample: Annotated[int, typer.Option(help="Draw so many tokens besides the ranking.")] = 0,
     seed: Annotated[int, typer.Option(help="Of samples and null.")] = 0,
-    max_memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
-    ] = None,
+    max_memory: MemoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Where the sum lands."""
@@ -124,6 +130,119 @@ def snap(
 
 
 @app.command()
+def why(
+    expressions: Annotated[
+        list[str],
+        typer.Argument(metavar="EXPR…", help='Such as "sea + horse + emoji"; a leading minus after --.'),
+    ],
+    head: HeadOption = "organism",
+    k: Annotated[int, typer.Option("-k", help="How many rivals.")] = 5,
+    rival: Annotated[
+        list[str] | None, typer.Option(metavar="TOKEN", help="A rival to tell of besides, such as 🐠; repeatable.")
+    ] = None,
+    space: Annotated[SpaceName | None, typer.Option(help=f"Where rows are added; {DEFAULT_SPACE} by default.")] = None,
+    among: Annotated[Among, typer.Option(help="Candidates.")] = "all",
+    keep_undertrained: KeepOption = False,
+    as_stored: Annotated[bool, typer.Option("--as-stored", help="Terms keep their rows' lengths.")] = False,
+    cascade: Annotated[int, typer.Option(help="Steps of deleting the winner's family.")] = 12,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TERM", help="A term that the phase diagram varies: two, or three of three; repeatable."),
+    ] = None,
+    vacancy: Annotated[bool, typer.Option(help="Predict the row that the name would have.")] = True,
+    seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    output: OutputOption = None,
+    max_memory: MemoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why the sum lands there: margins by term, where the winner changes, and the row that is missing."""
+    from geometry.head import open_head
+    from geometry.why import WhyOptions, explain_many
+
+    settings = WhyOptions(
+        k=k, rivals=tuple(rival or ()), among=among, keep_undertrained=keep_undertrained, as_stored=as_stored,
+        cascade=cascade, vary=tuple(vary or ()), vacancy=vacancy, seed=seed,
+    )  # fmt: skip
+    if output is not None and len(expressions) != 1:
+        raise OptionError(f"-o with {len(expressions)} expressions arrived; a figure is drawn of one: give them one by one")
+    found = explain_many(open_head(head, max_memory=_size(max_memory)), expressions, settings, space=space)
+    for index, one in enumerate(found):
+        if index and not as_json:
+            typer.echo("\n")
+        _print(one, as_json)
+    if output is not None:
+        _draw(found[0].figure, output)
+
+
+@app.command()
+def census(
+    head: HeadOption = "organism",
+    among: Annotated[
+        Literal["emoji", "words"], typer.Option(help="Emoji by their names, or compounds by their parts.")
+    ] = "emoji",
+    space: Annotated[
+        SpaceName | None, typer.Option(help="By default the best one on half of the items; figures are of the other half.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of halves, permuted names and resampled families.")] = 0,
+    output: OutputOption = None,
+    max_memory: MemoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Does adding up work in this head? Everything whose answer is known, beside its baselines."""
+    from geometry.head import open_head
+    from geometry.recall import census as take
+
+    found = take(open_head(head, max_memory=_size(max_memory)), space=space, among=among, seed=seed)
+    _print(found, as_json)
+    if output is not None:
+        _draw(found.figure, output)
+
+
+@app.command()
+def phantoms(
+    head: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-H", "--head", metavar="HEAD", envvar="GEOMETRY_HEAD",
+            help="As elsewhere, organism by default; repeatable: one table, and how far the heads agree.",
+        ),
+    ] = None,
+    lexicon: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Names, one a line or a table; by default 6,070 concrete nouns.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="A name to show wherever it ranks; repeatable.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("-k", help="How many names; 20 by default, with --json all.")] = None,
+    space: Annotated[SpaceName | None, typer.Option(help=f"Where rows are added; {DEFAULT_SPACE} by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Of shuffled names and samples.")] = 0,
+    output: OutputOption = None,
+    max_memory: MemoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Names with no emoji, ranked by how strongly the head would believe in one."""
+    from geometry.head import open_head
+    from geometry.lexicon import read_lexicon
+    from geometry.phantoms import find_phantoms
+    from geometry.phantoms.several import several
+
+    nouns = None if lexicon is None else read_lexicon(lexicon)
+    names = tuple(name or ())
+    given = dict.fromkeys(head or ["organism"])
+    found = [
+        find_phantoms(open_head(one, max_memory=_size(max_memory)), nouns, space=space, seed=seed) for one in given
+    ]
+    if as_json:
+        for one in found:
+            for row in one.rows(k, names):
+                typer.echo(json.dumps(row, ensure_ascii=False, allow_nan=False))
+    else:
+        typer.echo(found[0].table(k, names).text() if len(found) == 1 else several(found).table(k, names).text())
+    if output is not None:
+        _draw(lambda: found[0].figure(names), output)
+
+
+@app.command()
 def madeof(
     token: Annotated[
         str, typer.Argument(metavar="TOKEN", help="Such as 🦄, horse, 'rainbow' or #123; a sum is a target too.")
@@ -133,10 +252,8 @@ def madeof(
     space: Annotated[SpaceName | None, typer.Option(help="Where rows are added; centered by default.")] = None,
     controls: Annotated[int, typer.Option(help="How many matched tokens to fit as well; 0 for none.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the controls and the random words.")] = 0,
-    keep_undertrained: Annotated[bool, typer.Option("--keep-undertrained", help="Use the masked rows too.")] = False,
-    max_memory: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
-    ] = None,
+    keep_undertrained: KeepOption = False,
+    max_memory: MemoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """A few words whose rows add up to nearly a token's row."""
@@ -189,6 +306,14 @@ def _vocabulary(head: str) -> "Vocabulary":
 
 def _print(record: Any, as_json: bool) -> None:
     typer.echo(json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else str(record))
+
+
+def _draw(figure: Callable[[], Any], path: str) -> None:
+    from geometry.figures import check_path, save
+
+    check_path(path)
+    save(figure(), path)
+    sys.stderr.write(f"drawn: {path}\n")
 
 
 def _fail(message: str) -> None:

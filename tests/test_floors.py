@@ -20,6 +20,9 @@ FLOORS = [
     "tables",
     "linalg",
     "polygons",
+    "envelopes",
+    "chance",
+    "intervals",
     "checkpoint",
     "tokens",
     "sprites",
@@ -34,22 +37,30 @@ FLOORS = [
     "opened",
     "head",
     "matching",
+    "names",
+    "products",
+    "standings",
     "info",
     "expressions",
     "concepts",
     "scoring",
     "search",
+    "contest",
+    "reachability",
     "landing",
     "madeof",
     "asking",
-    "census",
+    "recall",
+    "phantoms",
+    "vacancy",
+    "why",
     "organism",
     "cli",
     "__main__",
 ]
 
 # methods that open an upper floor when they are called: the sugar of the public API, and nothing else
-DOORS = {("head", "concepts"), ("head", "landing")}
+DOORS = {("head", "concepts"), ("head", "landing"), ("landing", "why")}
 
 
 def _floor(path: Path) -> str:

@@ -3,8 +3,10 @@
 A token that random sums land on just as often is a hub, and landing on it is no finding.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 from geometry.choices import Metric
 from geometry.concepts import Concept
@@ -61,6 +63,62 @@ class NullSums:
         return self._landed
 
 
+@dataclass(frozen=True, eq=False)
+class RandomSums:
+    """A concept's sum with random words for its own, many times.
+
+    Attributes:
+        slots: Which of its terms were replaced.
+        words: The word drawn for each of them, (sums, slots).
+        sums: The sums, (sums, dim), before any sphere.
+    """
+
+    slots: tuple[int, ...]
+    words: Int64[np.ndarray, "sums words"]
+    sums: Float64[np.ndarray, "sums dim"]
+
+
+def word_slots(head: Head, concept: Concept) -> tuple[int, ...]:
+    """Which terms of a concept are made of words or their pieces alone, also where written as text or id."""
+    tokens = head.words()
+    return tuple(
+        index
+        for index, term in enumerate(concept.terms)
+        if term.ids and all(tokens.kind(token) in ("word", "piece") for token in term.ids)
+    )
+
+
+def draw_random_sums(
+    head: Head, concept: Concept, count: int, *, as_stored: bool = False, seed: int = 0
+) -> RandomSums | None:
+    """Draw sums with random words in place of a concept's; None where it has no word, or the head none to draw.
+
+    Every word is replaced by a random one of those matched to its first piece in row length and merge rank
+    (:func:`geometry.matching.matched`), none of them an input or a variant of one; weights, emoji, directions and
+    bytes stay.
+    """
+    tokens, slots = head.words(), word_slots(head, concept)
+    words = np.flatnonzero(head.candidates("words"))
+    near = {variant for token in concept.input_ids for variant in tokens.variants(token)}
+    words = words[~np.isin(words, sorted(near | concept.input_ids))]
+    if not slots or not len(words):
+        return None
+    generator = np.random.default_rng(seed)
+    measures = match_measures(head)
+    drawn = np.empty((count, len(slots)), dtype=np.int64)
+    sums = np.zeros((count, head.dim))
+    for index, term in enumerate(concept.terms):
+        if index not in slots:
+            sums += term.weight * term.vector
+            continue
+        pool = matched(words, term.ids[0], measures)
+        picks = generator.integers(len(pool), size=count)
+        rows = head.space.apply(head.opened.matrix.rows(pool))
+        sums += term.weight * (rows if as_stored or head.space.name == "raw" else unit(rows))[picks]
+        drawn[:, slots.index(index)] = pool[picks]
+    return RandomSums(slots, drawn, sums)
+
+
 def draw_null_sums(
     head: Head,
     concept: Concept,
@@ -70,45 +128,19 @@ def draw_null_sums(
     as_stored: bool = False,
     seed: int = 0,
 ) -> NullSums | None:
-    """Draw the random sums for one concept; None where it has no word, or the head no vocabulary.
-
-    Every word of the concept, also one written as text or id, is replaced by a random word matched to its
-    first piece in row length and merge rank (:func:`geometry.matching.matched`); weights, emoji, directions and bytes
-    stay.
-    """
-    tokens = head.tokens
-    if tokens is None:
+    """Draw the random sums for one concept; None where it has no word, or the head no vocabulary."""
+    drawn = None if head.tokens is None else draw_random_sums(head, concept, SUMS, as_stored=as_stored, seed=seed)
+    if drawn is None:
         return None
-    slots = [
-        index
-        for index, term in enumerate(concept.terms)
-        if term.ids and all(tokens.kind(token) in ("word", "piece") for token in term.ids)
-    ]
-    words = np.flatnonzero(head.candidates("words"))
-    near = {variant for token in concept.input_ids for variant in tokens.variants(token)}
-    words = words[~np.isin(words, sorted(near | concept.input_ids))]
-    if not slots or not len(words):
-        return None
-    generator = np.random.default_rng(seed)
-    measures = match_measures(head)
-    drawn = np.empty((SUMS, len(slots)), dtype=np.int64)
-    sums = np.zeros((SUMS, head.dim))
-    for index, term in enumerate(concept.terms):
-        if index not in slots:
-            sums += term.weight * term.vector
-            continue
-        pool = matched(words, term.ids[0], measures)
-        picks = generator.integers(len(pool), size=SUMS)
-        rows = head.space.apply(head.opened.matrix.rows(pool))
-        sums += term.weight * (rows if as_stored or head.space.name == "raw" else unit(rows))[picks]
-        drawn[:, slots.index(index)] = pool[picks]
+    sums, slots = drawn.sums, drawn.slots
     if metric == "logit" and head.space.name != "raw":
         sums = np.stack([on_sphere(head.space.residual_direction(q)) for q in sums])
     best = BestRows(score_with(head, sums, metric), allowed, DEPTH)
-    kept = [term.label for index, term in enumerate(concept.terms) if index not in slots]
+    kept = [term for index, term in enumerate(concept.terms) if index not in slots]
+    labels = " and ".join(term.label for term in kept)
     note = (
         f"null: {SUMS:,} sums with {len(slots)} random word{'s' * (len(slots) > 1)} for the expression's, matched on "
-        f"row length and merge rank{', ' + ' and '.join(kept) + ' kept' if kept else ''} (seed {seed})"
+        f"row length and merge rank{f', {labels} kept' if kept else ''} (seed {seed})"
     )
-    inputs = (set(term.ids) for index, term in enumerate(concept.terms) if index not in slots)
-    return NullSums(head, best, drawn, frozenset[int]().union(*inputs), note)
+    inputs = frozenset(token for term in kept for token in term.ids)
+    return NullSums(head, best, drawn.words, inputs, note)

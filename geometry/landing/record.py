@@ -1,6 +1,6 @@
 """The landing as a record: ranked tokens, with all that is needed to find them again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
     import pandas
+
+    import geometry.why
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,28 @@ class Landing:
             rows=tuple(tuple(cell(one) for _, cell in shown) for one in self.landings),
             notes=self.notes,
         )
+
+    def why(
+        self,
+        *,
+        k: int = 5,
+        rivals: Sequence[str] = (),
+        cascade: int = 12,
+        vary: Sequence[str] = (),
+        vacancy: bool = True,
+    ) -> "geometry.why.Why":
+        """Explain this landing by the head's logits: see :class:`geometry.why.WhyOptions` for the options.
+
+        Candidates, lengths and seed are the landing's own. The winner told is that of ``logit``, whatever the metric.
+        """
+        from geometry.why import WhyOptions, explain
+
+        asked = self.options
+        options = WhyOptions(
+            k=k, rivals=tuple(rivals), among=asked.among, keep_undertrained=asked.keep_undertrained,
+            as_stored=asked.as_stored, cascade=cascade, vary=tuple(vary), vacancy=vacancy, seed=asked.seed,
+        )  # fmt: skip
+        return explain(self.head, self.expression, options, space=self.space)
 
     def __str__(self) -> str:
         return self.table().text()

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from geometry.head import Head
 from geometry.linalg import unit
-from geometry.organism.chance import Hits, compare
+from geometry.chance import Hits, compare
 from geometry.organism.listen import Listener
 from geometry.organism.lists import Lists
 from geometry.tokens.emoji import Emoji

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import geometry
-from geometry.census import census, choose_space
+from geometry.recall import census, choose_space
 from geometry.choices import SPACES
 from geometry.head import Head, open_head
 from geometry.organism import answers, lists, readme
@@ -43,7 +43,7 @@ def measure(folder: Path) -> dict[str, Any]:
         "seed": SEED,
         "growth": json.loads((folder / "growth.json").read_text(encoding="utf-8")),
         "sizes": _sizes(folder, head, found),
-        "census": {space: census(head.in_space(space), seed=SEED).to_dict() for space in SPACES},
+        "census": {space: census(head, space=space, seed=SEED).to_dict() for space in SPACES},
         "choice": asdict(choice),
         "said": said,
     }

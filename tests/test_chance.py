@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geometry.organism.chance import compare
+from geometry.chance import compare
 
 LABELS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1, max_size=6)
 
@@ -31,7 +31,7 @@ def test_it_is_exact_at_the_size_that_is_reported() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["families", "organism.chance", "organism.lists", "organism.senses", "organism.wordnet"],
+    ["families", "chance", "organism.lists", "organism.senses", "organism.wordnet"],
 )
 def test_examples_in_docstrings_hold(name: str) -> None:
     tried = doctest.testmod(import_module(f"geometry.{name}"))

@@ -10,8 +10,9 @@ import pytest
 from jaxtyping import Float64
 from safetensors.numpy import save_file
 
-from geometry import asking
-from geometry.census import census, choose_space, figure
+from geometry import asking, standings
+from geometry.intervals import mean_figure
+from geometry.recall import census, choose_space
 from geometry.errors import TokenError
 from geometry.families import families
 from geometry.head import Head, open_head
@@ -145,12 +146,12 @@ def test_the_space_is_chosen_on_one_half(composing: Head) -> None:
 
 def test_an_interval_counts_families_not_emoji() -> None:
     values = np.repeat([0.0, 1.0], 50)
-    apart = figure(values, np.arange(100), seed=0)
-    together = figure(values, np.repeat([0, 1], 50), seed=0)
+    apart = mean_figure(values, np.arange(100), seed=0)
+    together = mean_figure(values, np.repeat([0, 1], 50), seed=0)
     assert apart.value == together.value == 0.5
     assert 0.39 < apart.low < 0.42 < 0.58 < apart.high < 0.61
     assert (together.low, together.high) == (0.0, 1.0)
-    assert figure(np.ones(10), np.arange(10), seed=0).low == 1.0
+    assert mean_figure(np.ones(10), np.arange(10), seed=0).low == 1.0
 
 
 def test_a_seed_gives_the_same_census(arbitrary: Head) -> None:
@@ -183,4 +184,4 @@ def test_the_census_scores_as_the_search_does(make_head, space: str) -> None:
     vectors = queries if space in ("raw", "whitened") else unit(queries) * 4.0
     scoring = score_with(head, vectors, metric)
     truth = np.stack([scoring.exact(query, ids) for query in range(4)])
-    np.testing.assert_allclose(asking._scores(head, queries, ids), truth, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(standings.scores_of(head, queries, ids), truth, rtol=1e-5, atol=1e-6)

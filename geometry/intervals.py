@@ -1,0 +1,87 @@
+"""Figures with their intervals: means, ratios and rank correlations, resampled by whole families."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+RESAMPLES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with its interval.
+
+    Attributes:
+        value: The figure itself.
+        low, high: Percentiles 2.5 and 97.5 over resamples of whole families.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def mean_figure(values: Float64[np.ndarray, " items"], family: Int64[np.ndarray, " items"], seed: int) -> Figure:
+    """Return the mean of ``values`` with its percentile interval over `RESAMPLES` resamples of whole families."""
+    return ratio_figure(values, np.ones_like(values), family, seed)
+
+
+def ratio_figure(
+    above: Float64[np.ndarray, " items"],
+    below: Float64[np.ndarray, " items"],
+    family: Int64[np.ndarray, " items"],
+    seed: int,
+) -> Figure:
+    """Return Σ above / Σ below with its percentile interval over resamples of whole families."""
+    _, index = np.unique(family, return_inverse=True)
+    tops, bottoms = np.bincount(index, weights=above), np.bincount(index, weights=below)
+    drawn = np.random.default_rng(seed).integers(0, len(tops), size=(RESAMPLES, len(tops)))
+    ratios = tops[drawn].sum(axis=1) / bottoms[drawn].sum(axis=1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return Figure(float(above.sum() / below.sum()), float(low), float(high))
+
+
+def resampled(
+    statistic: Callable[[Int64[np.ndarray, " drawn"]], float], family: Int64[np.ndarray, " items"], seed: int
+) -> Figure:
+    """Return a statistic of item places with its percentile interval over resamples of whole families.
+
+    Args:
+        statistic: Takes the places of the items drawn, some of them several times.
+        family: The number of each item's family.
+    """
+    _, index = np.unique(family, return_inverse=True)
+    order = np.argsort(index, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(index))[:-1])
+    rng = np.random.default_rng(seed)
+    values = [
+        statistic(np.concatenate([members[i] for i in rng.integers(0, len(members), size=len(members))]))
+        for _ in range(RESAMPLES)
+    ]
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return Figure(statistic(np.arange(len(family))), float(low), float(high))
+
+
+def rank_correlation(one: Float64[np.ndarray, " items"], other: Float64[np.ndarray, " items"]) -> float:
+    """Return Spearman's ρ, from −1 to 1; NaN where one side is constant."""
+    from scipy.stats import rankdata
+
+    a, b = rankdata(one), rankdata(other)
+    a, b = a - a.mean(), b - b.mean()
+    size = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / size if size else float("nan")
+
+
+def discovery_rates(p: Float64[np.ndarray, " tests"]) -> Float64[np.ndarray, " tests"]:
+    """Return each test's q: the lowest false discovery rate at which it is still counted.
+
+    Benjamini & Hochberg (1995), "Controlling the False Discovery Rate": min over larger p of p·n/rank.
+    """
+    n = len(p)
+    order = np.argsort(-p, kind="stable")
+    steps = np.minimum.accumulate(p[order] * n / np.arange(n, 0, -1))
+    q = np.empty(n)
+    q[order] = np.minimum(steps, 1.0)
+    return q

@@ -1,0 +1,187 @@
+"""How strongly a head would believe in an emoji for each name that has none, beside names that are controls."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from geometry.asking import family_rows, items
+from geometry.choices import DEFAULT_SPACE, SpaceName
+from geometry.contest import Contest, contest
+from geometry.errors import OptionError
+from geometry.head import Head
+from geometry.intervals import discovery_rates
+from geometry.landing.record import text_of
+from geometry.lexicon import Noun, nouns
+from geometry.matching import match_measures, matched
+from geometry.names import Name, name_queries, near_ids, spell_name
+from geometry.phantoms.catalogue import has_emoji
+from geometry.phantoms.record import Control, Phantom, Phantoms
+from geometry.products import residual_view, residuals_of
+
+CONTROLS = 1_000
+"""Shuffled names, and abstract nouns, that are asked for besides."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """Names to be asked for together, each with the rows that are no answers to it."""
+
+    names: Sequence[Name]
+    left_out: Sequence[frozenset[int]]
+
+
+def find_phantoms(
+    head: Head, lexicon: Sequence[Noun] | None = None, *, space: SpaceName | None = None, seed: int = 0
+) -> Phantoms:
+    """Rank the names of a lexicon that have no emoji by how strongly this head would believe in one.
+
+    E(n) = the best emoji's score less the best other row's, for the name's words plus the emoji direction; words,
+    their variants and what is masked are no candidates. belief(n) = the share of existing emoji whose own E, the rows
+    of their family deleted, is at most E(n). p(n) = (1 + shuffled names with at least this E) / (1 + shuffled names).
+
+    Args:
+        head: In another space than ``raw`` it answers in its own.
+        lexicon: Names; by default the concrete nouns of the bundled lexicon. Those with an emoji in the catalogue are
+            passed over, and those that the head cannot spell.
+        space: Overrides the head's; in ``whitened`` scores are logits of the residual that the sum stands for.
+        seed: Of the shuffled names and the samples.
+
+    Raises:
+        TokenError: The head has too few emoji, or no emoji direction.
+        OptionError: No name of the lexicon is left.
+    """
+    if space is None:
+        space = DEFAULT_SPACE if head.space.name == "raw" else head.space.name
+    head = head.in_space(space)
+    asked = items(head)
+    given = [noun for noun in nouns() if noun.concrete] if lexicon is None else list(lexicon)
+    free = [noun for noun in given if not has_emoji(noun)]
+    spelt = [(noun, name) for noun in free if (name := spell_name(head, noun.name))]
+    if not spelt:
+        raise OptionError(
+            f"no name is left of {len(given):,}: {len(given) - len(free):,} have an emoji, {len(free):,} cannot be spelt "
+            "by this head; give a lexicon with other names"
+        )
+    rng = np.random.default_rng(seed)
+    existing = _Question(
+        [tuple((token,) for token in ids) for ids in asked.words],
+        [near_ids(head, [ids]) | kin for ids, kin in zip(asked.words, family_rows(head, asked), strict=True)],
+    )
+    own = _question(head, [name for _, name in spelt])
+    shuffled = _question(head, shuffle_names(head, own.names, min(CONTROLS, len(spelt)), rng))
+    abstract = _question(head, _abstract(head, rng))
+    every = [existing, own, shuffled, abstract]
+    sums = name_queries(head, [name for one in every for name in one.names])
+    found = contest(residual_view(head), residuals_of(head, sums), [gone for one in every for gone in one.left_out])
+    ends = np.cumsum([len(one.names) for one in every])
+    known, here, dealt, vague = (_part(found, *ends_) for ends_ in zip([0, *ends[:-1]], ends, strict=True))
+    belief = beliefs(here.lead, known.lead)
+    p = (1 + (dealt.lead[None, :] >= here.lead[:, None]).sum(axis=1)) / (1 + len(dealt.lead))
+    order = np.lexsort((np.arange(len(spelt)), -here.lead))
+    told = _tell(head, [noun for noun, _ in spelt], [name for _, name in spelt], here, belief, p, order)
+    return Phantoms(
+        head=head,
+        phantoms=told,
+        existing=_control("emoji that exist, their family deleted", known.lead, known.lead),
+        controls=(
+            _control("shuffled names", dealt.lead, known.lead),
+            _control("abstract nouns", vague.lead, known.lead),
+        ),
+        seed=seed,
+        given=len(given),
+        with_emoji=len(given) - len(free),
+        unspelt=len(free) - len(spelt),
+    )
+
+
+def beliefs(
+    lead: Float64[np.ndarray, " names"], existing: Float64[np.ndarray, " emoji"]
+) -> Float64[np.ndarray, " names"]:
+    """Return the share of existing emoji whose E is at most each name's, from 0 to 1."""
+    ordered = np.sort(existing)
+    shares: Float64[np.ndarray, " names"] = np.searchsorted(ordered, lead, side="right") / max(len(ordered), 1)
+    return shares
+
+
+def shuffle_names(head: Head, names: Sequence[Name], count: int, rng: np.random.Generator) -> list[Name]:
+    """Return names that mean nothing: tokens of names of several dealt out anew, single ones replaced.
+
+    A name of several tokens keeps how many it has in each word, each of them taken from the same names; a name of one
+    token becomes a random word matched on row length and merge rank.
+    """
+    chosen = [names[i] for i in rng.choice(len(names), size=count, replace=False)] if count else []
+    pool = np.array([token for name in chosen if _size(name) > 1 for word in name for token in word], dtype=np.int64)
+    deck = iter(rng.permutation(pool).tolist())
+    words, measures = np.flatnonzero(head.candidates("words")), match_measures(head)
+    found: list[Name] = []
+    for name in chosen:
+        if _size(name) > 1:
+            found.append(tuple(tuple(next(deck) for _ in word) for word in name))
+        else:
+            others = words[words != name[0][0]]
+            found.append(((int(rng.choice(matched(others, name[0][0], measures))),),) if len(others) else name)
+    return found
+
+
+def _size(name: Name) -> int:
+    return sum(map(len, name))
+
+
+def _question(head: Head, names: Sequence[Name]) -> _Question:
+    return _Question(names, [near_ids(head, name) for name in names])
+
+
+def _abstract(head: Head, rng: np.random.Generator) -> list[Name]:
+    """Abstract nouns of the bundled lexicon that have no emoji, as the head spells them."""
+    every = [noun for noun in nouns() if not noun.concrete and not has_emoji(noun)]
+    drawn = sorted(rng.choice(len(every), size=min(CONTROLS, len(every)), replace=False).tolist())
+    return [name for i in drawn if (name := spell_name(head, every[i].name))]
+
+
+def _part(found: Contest, start: int, stop: int) -> Contest:
+    return Contest(
+        found.emoji[start:stop], found.emoji_score[start:stop], found.other[start:stop], found.other_score[start:stop]
+    )
+
+
+def _control(name: str, lead: Float64[np.ndarray, " names"], existing: Float64[np.ndarray, " emoji"]) -> Control:
+    if not len(lead):
+        return Control(name, 0, None, None, None, None, ())
+    low, middle, high = np.percentile(lead, [5, 50, 95])
+    belief = float(beliefs(lead, existing).mean())
+    return Control(name, len(lead), belief, float(low), float(middle), float(high), tuple(lead.tolist()))
+
+
+def _tell(
+    head: Head,
+    given: Sequence[Noun],
+    names: Sequence[Name],
+    found: Contest,
+    belief: Float64[np.ndarray, " names"],
+    p: Float64[np.ndarray, " names"],
+    order: Int64[np.ndarray, " names"],
+) -> tuple[Phantom, ...]:
+    q, winner = discovery_rates(p) if len(p) else p, found.winner
+    emoji = head.words().emoji
+    return tuple(
+        Phantom(
+            rank=rank,
+            name=given[i].name,
+            category=given[i].category,
+            tokens=_size(names[i]),
+            lead=float(found.lead[i]),
+            belief=float(belief[i]),
+            p=float(p[i]),
+            q=float(q[i]),
+            winner=int(winner[i]),
+            winner_text=text_of(head, int(winner[i])),
+            emoji=int(found.emoji[i]),
+            emoji_text=text_of(head, int(found.emoji[i])),
+            subgroup=emoji[int(found.emoji[i])].subgroup,
+            other=int(found.other[i]),
+            other_text=text_of(head, int(found.other[i])),
+        )
+        for rank, i in enumerate(order.tolist(), 1)
+    )
