@@ -10,9 +10,11 @@ from jaxtyping import Float64
 from geometry.head import Head
 from geometry.linalg import unit
 from geometry.chance import Hits, compare
+from geometry.concepts import evaluate
 from geometry.organism.listen import Listener
 from geometry.organism.lists import Lists
 from geometry.tokens.emoji import Emoji
+from geometry.vacancy import find_vacancy, fit_vacancies
 
 SHOWN = "seahorse"
 """The illustration, counted nowhere."""
@@ -67,7 +69,7 @@ def illustration(lists: Lists) -> Name:
 
 
 def ways(lists: Lists, listener: Listener, head: Head) -> Mapping[str, Callable[[Name], Answer]]:
-    """Return the ways of asking: the running model's prompts of both kinds, and the head alone in its space."""
+    """Return the ways of asking: the running model's prompts of both kinds, the head alone in its space, the vacancy."""
     known = [prompt.template for prompt in lists.prompts if prompt.known]
     unknown = [prompt.template for prompt in lists.prompts if not prompt.known]
     emoji = tuple(head.words().emoji[int(token)] for token in head.opened.emoji_ids)
@@ -81,7 +83,19 @@ def ways(lists: Lists, listener: Listener, head: Head) -> Mapping[str, Callable[
     def alone(name: Name) -> Answer:
         return _answer(name, emoji, static_scores(head, name.name))
 
-    return {"running, known prompts": run(known), "running, unknown prompts": run(unknown), "head alone": alone}
+    model = fit_vacancies(head)
+    rows = unit(model.view.rows(head.opened.emoji_ids).astype(np.float64))
+
+    def vacancy(name: Name) -> Answer:
+        concept = evaluate(head, " + ".join([*name.name.split(), "emoji"]))
+        return _answer(name, emoji, rows @ unit(find_vacancy(model, concept, hull=False).row))
+
+    return {
+        "running, known prompts": run(known),
+        "running, unknown prompts": run(unknown),
+        "head alone": alone,
+        "vacancy": vacancy,
+    }
 
 
 def static_scores(head: Head, name: str) -> Float64[np.ndarray, " emoji"]:

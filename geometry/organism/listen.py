@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from geometry.linalg import log_sum_exp
 from geometry.organism.lists import fill
 from geometry.tokens.emoji import Emoji, lookup
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """How far the best emoji is ahead of every other token after a name's prompts, and which it is."""
+
+    lead: float
+    emoji: Emoji
 
 
 @dataclass(frozen=True)
@@ -32,15 +41,27 @@ class Listener:
 
         Each prompt is the filled template behind the start token and one space, as most lines of the text begin.
         """
-        import torch
-
         found = np.zeros(len(self.ids))
         for template in templates:
-            ids = self.tokenizer(" " + fill(template, name), return_tensors="pt").input_ids
-            with torch.no_grad():
-                logits = self.model(ids).logits[0, -1].double()
-            found += torch.log_softmax(logits, 0)[list(self.ids)].numpy() / len(templates)
+            logits = self._logits(fill(template, name))
+            found += (logits - log_sum_exp(logits[None, :])[0])[list(self.ids)] / len(templates)
         return found
+
+    def lead(self, name: str, templates: Sequence[str]) -> Lead:
+        """Return the best emoji's logit less the best other token's, averaged over the templates."""
+        total, scores = 0.0, np.zeros(len(self.ids))
+        for template in templates:
+            logits = self._logits(fill(template, name))
+            scores += logits[list(self.ids)]
+            total += logits[list(self.ids)].max() - np.delete(logits, list(self.ids)).max()
+        return Lead(total / len(templates), self.emoji[int(scores.argmax())])
+
+    def _logits(self, prompt: str) -> Float64[np.ndarray, " vocab"]:
+        import torch
+
+        ids = self.tokenizer(" " + prompt, return_tensors="pt").input_ids
+        with torch.no_grad():
+            return np.asarray(self.model(ids).logits[0, -1].double().numpy())
 
     def answer(self, name: str, templates: Sequence[str]) -> Emoji:
         """Return the emoji with the highest average."""

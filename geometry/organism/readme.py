@@ -50,6 +50,10 @@ def organism(results: Mapping[str, Any]) -> str:
         said=_said(results["said"]),
         illustration=_illustration(results["said"]),
         answers=_answers(results["said"]),
+        agreement=_agreement(results["agreement"]),
+        phantoms=results["phantoms"],
+        rho=_figure(results["phantoms"]["rank_correlation"]),
+        same_subgroup_p=_p(results["phantoms"]["same_subgroup_p"]),
         figures=_census(results["census"]),
     )
 
@@ -111,10 +115,26 @@ def _said(said: Mapping[str, Any]) -> str:
         for kind, title in _LISTS.items():
             for level in ("subgroup", "group"):
                 hits = found["counts"][kind][level]
-                p = f"{hits['p']:.2g}" if hits["p"] < 0.001 else f"{hits['p']:.3f}"
                 share = f"{hits['hits']} of {hits['n']}"
-                rows.append([way, title, level, share, f"{hits['chance']:.1f}", p])
+                rows.append([way, title, level, share, f"{hits['chance']:.1f}", _p(hits["p"])])
     return _table(["asked", "names", "right", "hits", "chance", "p"], rows)
+
+
+def _agreement(found: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for kind, title in _LISTS.items():
+        for one in found:
+            if one["list"] == kind:
+                first, second = one["ways"]
+                cells = [f"{one['hits']} of {one['n']}", f"{one['chance']:.1f}", _p(one["p"])]
+                cells += [str(one[key]) for key in ("both_right", "first_only", "second_only")]
+                rows.append([title, first, second, *cells])
+    header = ["names", "one way", "another", "same subgroup", "chance", "p", "both right", "only the one", "only the other"]
+    return _table(header, rows)
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value < 0.001 else f"{value:.3f}"
 
 
 def _illustration(said: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import geometry
 from geometry.recall import census, choose_space
 from geometry.choices import SPACES
 from geometry.head import Head, open_head
-from geometry.organism import answers, lists, readme
+from geometry.organism import agreement, answers, lists, readme
 from geometry.organism.listen import listen
 
 SEED = 0
@@ -27,16 +27,21 @@ def measure(folder: Path) -> dict[str, Any]:
     choice = choose_space(head, seed=SEED)
     listener = listen(folder)
     asking = answers.ways(found, listener, head.in_space(choice.space))
-    said: dict[str, Any] = {}
-    for way, ask in asking.items():
-        given = {kind: [ask(name) for name in names] for kind, names in answers.tested(found).items()}
-        said[way] = {
+    given = {
+        way: {kind: [ask(name) for name in names] for kind, names in answers.tested(found).items()}
+        for way, ask in asking.items()
+    }
+    said = {
+        way: {
             "counts": {
-                kind: {level: hits.to_dict() for level, hits in answers.count(given[kind]).items()} for kind in given
+                kind: {level: hits.to_dict() for level, hits in answers.count(one).items()} for kind, one in told.items()
             },
-            "answers": {kind: [answer.to_dict() for answer in given[kind]] for kind in given},
-            "illustration": ask(answers.illustration(found)).to_dict(),
+            "answers": {kind: [answer.to_dict() for answer in one] for kind, one in told.items()},
+            "illustration": asking[way](answers.illustration(found)).to_dict(),
         }
+        for way, told in given.items()
+    }
+    unknown = [prompt.template for prompt in found.prompts if not prompt.known]
     return {
         "version": geometry.__version__,
         "head": head.to_dict(),
@@ -46,6 +51,8 @@ def measure(folder: Path) -> dict[str, Any]:
         "census": {space: census(head, space=space, seed=SEED).to_dict() for space in SPACES},
         "choice": asdict(choice),
         "said": said,
+        "agreement": agreement.agreements(given),
+        "phantoms": agreement.phantom_beliefs(head.in_space(choice.space), listener, unknown, SEED),
     }
 
 
