@@ -1,0 +1,40 @@
+"""Figures: arrays and strings in, a matplotlib Figure out; nothing here knows a head.
+
+Every figure has one visual language: colours that colour-blind readers can tell apart, a title that states the
+finding, units on the axes, emoji as pictures, and in the corner where the numbers come from. No figure touches
+pyplot or a backend, and matplotlib is loaded when the first one is drawn.
+"""
+
+from geometry.figures.bars import MarginBars, margin_bars
+from geometry.figures.curves import Curve, Reliability, reliability
+from geometry.figures.files import save
+from geometry.figures.measures import Intervals, Measure, intervals
+from geometry.figures.phase import Cells, PhaseDiagram, Polygons, phase_diagram
+from geometry.figures.samples import Distributions, Mark, Sample, distributions
+from geometry.figures.strip import Stretch, Strip, Strips, strips
+from geometry.figures.why import why_figure
+
+__all__ = [
+    "Cells",
+    "Curve",
+    "Distributions",
+    "Intervals",
+    "MarginBars",
+    "Mark",
+    "Measure",
+    "PhaseDiagram",
+    "Polygons",
+    "Reliability",
+    "Sample",
+    "Stretch",
+    "Strip",
+    "Strips",
+    "distributions",
+    "intervals",
+    "margin_bars",
+    "phase_diagram",
+    "reliability",
+    "save",
+    "strips",
+    "why_figure",
+]

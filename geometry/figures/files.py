@@ -1,0 +1,65 @@
+"""A figure to a file: the same bytes each time, whole or not at all."""
+
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from geometry.errors import OptionError
+from geometry.figures.page import house_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DOTS = 150
+"""Dots an inch of a PNG, and of the pictures within the others."""
+
+# What would change from one day or one version to the next is left out.
+_METADATA: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+
+def save(figure: "Figure", path: str | Path, *, seed_text: str = "geometry") -> None:
+    """Write a figure as PNG, SVG or PDF by the path's ending.
+
+    The same figure gives the same bytes. A file that is there already is replaced once the new one is complete.
+
+    Args:
+        figure: as the functions of this package return it.
+        path: ends in ``.png``, ``.svg`` or ``.pdf``.
+        seed_text: what an SVG's identifiers are made from; another text keeps two SVGs apart on one page.
+
+    Raises:
+        OptionError: another ending, or a path that cannot be written.
+    """
+    from matplotlib import rc_context
+
+    path = Path(path)
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in _METADATA:
+        raise OptionError(f"the file {str(path)!r} arrived; expected a name that ends in .png, .svg or .pdf; rename it")
+    drawn = BytesIO()
+    with house_style(), rc_context({"svg.hashsalt": seed_text}):
+        figure.savefig(drawn, format=ending, dpi=DOTS, metadata=_METADATA[ending])
+    try:
+        _replace(path, drawn.getvalue())
+    except OSError as error:
+        raise OptionError(
+            f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .png, .svg or .pdf in a folder "
+            f"that exists and can be written to; choose another path"
+        ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".figure-{token_hex(8)}{path.suffix}")
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+        temporary.replace(path)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
