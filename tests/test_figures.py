@@ -78,7 +78,9 @@ def grid_of(labels: tuple[str, ...], *, terms: tuple[str, ...] = ("sea", "horse"
     planes = exact.cover.planes[:, :, None, None]
     scores = planes[:, 0] + planes[:, 1] * first + planes[:, 2] * second
     margins = np.ptp(np.sort(scores, axis=0)[-2:], axis=0) if len(scores) > 1 else None
-    cells = Cells(scores.argmax(axis=0) if len(scores) else np.full(first.shape, -1), 0.05, margins)
+    winners = scores.argmax(axis=0) if len(scores) else np.full(first.shape, -1)
+    winners[(first + second > 1 + 1e-12) & (len(terms) == 3)] = -1
+    cells = Cells(winners, 0.05, margins)
     return PhaseDiagram(exact.title, terms, exact.labels, cover=cells, point=exact.point, point_label="here")
 
 
@@ -348,6 +350,21 @@ def test_every_glyph_stands_in_its_own_region_and_off_the_ring(draw: Callable[..
             (region,) = raster.at(glyph.center[None])
             assert panel.labels[region] == glyph.label
             assert np.linalg.norm(glyph.center - ring) >= min(glyph.width, glyph.height) / 2 + RING - 0.02
+
+
+def test_a_grid_fills_its_triangle_and_without_margins_fades_at_its_edges_alone():
+    panel = grid_of(TAME, terms=("a", "b", "c"))
+    assert isinstance(panel.cover, Cells)
+    frame = triangle_frame((2.0, 2.0), below=0.1, beside=0.1)
+    known = phase_of(TAME, terms=("a", "b", "c"))
+    assert np.array_equal(sample(frame, panel.cover, None).regions < 0, sample(frame, known.cover, None).regions < 0)
+    plain = sample(frame, Cells(panel.cover.winners, 0.05), None)
+    regions = plain.regions
+    across = (regions[:, 1:] != regions[:, :-1]) & (np.minimum(regions[:, 1:], regions[:, :-1]) >= 0)
+    assert across.any()
+    assert not plain.strength[:, :-1][across].any()
+    assert (plain.strength == 1).mean() > 0.8
+    assert np.all(sample(frame, Cells(np.zeros((5, 5), dtype=np.int64), 0.25), None).strength == 1)
 
 
 def test_a_triangle_has_equal_sides_and_its_weights_come_back():

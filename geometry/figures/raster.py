@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int, Int64
+from jaxtyping import Bool, Float64, Int, Int64
 
 from geometry.figures.frame import Frame
 
 PER_INCH = 120
+
+_EDGE = 0.05  # inches
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,7 @@ class Cells:
         winners: each region's place among the labels, −1 for none. Columns run over the first weight and rows over
             the second, both from the window's lowest to its highest (0 to 1 in a triangle), ends included.
         step: between points, for the corner line.
-        margins: how far the winner is ahead at each point; without them nothing fades.
+        margins: how far the winner is ahead at each point; without them a region fades near its edge alone.
     """
 
     winners: Int[np.ndarray, "rows columns"]
@@ -72,14 +74,27 @@ def sample(frame: Frame, cover: Cover, scale: float | None) -> Raster:
     points = frame.weights((np.stack([columns, rows], axis=-1) + 0.5) / PER_INCH)
     regions, margins = _of_planes(cover, points) if isinstance(cover, Polygons) else _of_cells(cover, points, frame)
     regions = np.where(_inside(frame.domain, points), regions, -1)
-    return Raster(regions, _strength(margins, regions >= 0, scale))
+    strength = _edges(regions) if margins is None else _strength(margins, regions >= 0, scale)
+    return Raster(regions, strength)
+
+
+def _edges(regions: Int64[np.ndarray, "height width"]) -> Float64[np.ndarray, "height width"]:
+    """0 where the region changes, 1 from a little away on."""
+    from scipy.ndimage import distance_transform_edt
+
+    same = np.ones(regions.shape, dtype=np.bool_)
+    for here, there, flags in (
+        (regions[:-1], regions[1:], same[:-1]),
+        (regions[:, :-1], regions[:, 1:], same[:, :-1]),
+    ):
+        flags &= (here == there) | (here < 0) | (there < 0)  # the triangle's own sides are no change of winner
+    depth: Float64[np.ndarray, "height width"] = distance_transform_edt(np.pad(same, 1, mode="edge"))[1:-1, 1:-1]
+    return np.ones(regions.shape) if same.all() else np.clip(depth / (_EDGE * PER_INCH), 0.0, 1.0)
 
 
 def _strength(
-    margins: Float64[np.ndarray, "height width"] | None, inside: np.ndarray, scale: float | None
+    margins: Float64[np.ndarray, "height width"], inside: Bool[np.ndarray, "height width"], scale: float | None
 ) -> Float64[np.ndarray, "height width"]:
-    if margins is None:
-        return np.ones(inside.shape)
     finite = margins[inside & np.isfinite(margins)]
     if scale is None:
         scale = float(np.median(finite)) / 2 if len(finite) else 1.0
@@ -110,13 +125,19 @@ def _of_cells(
     """The nearest grid point's region and margin."""
     low, high = frame.domain.min(axis=0), frame.domain.max(axis=0)
     sides = np.array(cover.winners.shape[::-1]) - 1
-    nearest = np.rint((points - low) / (high - low) * sides).astype(np.int64).clip(0, sides)
+    places = (points - low) / (high - low) * sides
+    nearest = np.rint(places).astype(np.int64).clip(0, sides)
+    # beside a triangle's slope the nearest point may lie beyond it, the one before never does
+    beyond = cover.winners[nearest[..., 1], nearest[..., 0]] < 0
+    nearest[beyond] = np.floor(places[beyond]).astype(np.int64).clip(0, sides)
     columns, rows = nearest[..., 0], nearest[..., 1]
     margins = None if cover.margins is None else cover.margins[rows, columns]
     return cover.winners[rows, columns].astype(np.int64), margins
 
 
-def _inside(domain: Float64[np.ndarray, "corners 2"], points: Float64[np.ndarray, "height width 2"]) -> np.ndarray:
+def _inside(
+    domain: Float64[np.ndarray, "corners 2"], points: Float64[np.ndarray, "height width 2"]
+) -> Bool[np.ndarray, "height width"]:
     edges = np.roll(domain, -1, axis=0) - domain
     apart = points[..., None, :] - domain
     turns = edges[:, 0] * apart[..., 1] - edges[:, 1] * apart[..., 0]
