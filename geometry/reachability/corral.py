@@ -33,7 +33,7 @@ class Corral:
         self._members = [int(self._gram.diagonal().argmin())]
         self.weights: Float64[np.ndarray, " members"] = np.ones(1)
         self.nearest: Float64[np.ndarray, " dim"] = points[self._members[0]]
-        self._inverse: Float64[np.ndarray, "members members"] = np.ones((1, 1))  # of G + 11ᵀ, after _invert
+        self._inverse: Float64[np.ndarray, "members members"] | None = None  # of G + 11ᵀ
 
     @property
     def support(self) -> Int64[np.ndarray, " members"]:
@@ -49,34 +49,33 @@ class Corral:
 
     def settle(self) -> None:
         """Move to the point of least norm, as far as float64 can tell."""
+        self._invert()
         self._approach()
         if self._gap() > FINE:
-            self._nearer(polish=True)
-            self._approach(polish=True)
+            self._inverse = None
+            self._nearer(None)
+            self._approach()
 
     def _gap(self) -> float:
         """How far the combination's norm is above what its own direction proves for these points."""
         norm = float(np.linalg.norm(self.nearest))
         return norm - float((self._points @ self.nearest).min()) / norm if norm > NOTHING else 0.0
 
-    def _approach(self, *, polish: bool = False) -> None:
+    def _approach(self) -> None:
         """Let the point that lies furthest towards the origin enter, again and again, while that brings it nearer."""
-        self._invert()
-        while True:
+        while len(self._members) < len(self.ids):
             products = self._points @ self.nearest
+            products[self._members] = np.inf
             entering = int(products.argmin())
             norm = float(self.nearest @ self.nearest)
-            if norm <= NOTHING**2 or entering in self._members or products[entering] >= norm - SMALL * np.sqrt(norm):
-                return
-            if not self._nearer(entering=entering, polish=polish):
+            if norm <= NOTHING**2 or products[entering] >= norm - SMALL * np.sqrt(norm) or not self._nearer(entering):
                 return
 
-    def _nearer(self, *, entering: int | None = None, polish: bool = False) -> bool:
-        """Try a step; where rounding alone makes it end further away, undo it."""
+    def _nearer(self, entering: int | None) -> bool:
+        """Take a step; where rounding alone makes it end further away, undo it."""
         before = self._members, self.weights, self._inverse, self.nearest
-        if entering is not None and not self._enter(entering):
-            return False
-        self._descend(polish=polish)
+        if entering is None or self._enter(entering):
+            self._descend()
         if self.nearest @ self.nearest < before[-1] @ before[-1]:
             return True
         self._members, self.weights, self._inverse, self.nearest = before
@@ -84,25 +83,27 @@ class Corral:
 
     def _enter(self, place: int) -> bool:
         """Let a point join with weight 0; False where it lies in the corral's affine hull already."""
-        if len(self._members) > self._points.shape[1]:
-            return False
-        across = self._gram[self._members, place] + 1.0
-        solved = self._inverse @ across
-        pivot = self._gram[place, place] + 1.0 - across @ solved
-        if pivot <= SMALL:
-            return False
-        column = solved[:, None]
-        self._inverse = np.block(
-            [[self._inverse + column @ column.T / pivot, -column / pivot], [-column.T / pivot, np.array([[1 / pivot]])]]
-        )
+        if self._inverse is not None:
+            across = self._gram[self._members, place] + 1.0
+            solved = self._inverse @ across
+            pivot = self._gram[place, place] + 1.0 - across @ solved
+            if pivot <= SMALL:
+                return False
+            column = solved[:, None]
+            self._inverse = np.block(
+                [
+                    [self._inverse + column @ column.T / pivot, -column / pivot],
+                    [-column.T / pivot, np.array([[1 / pivot]])],
+                ]
+            )
         self._members = [*self._members, place]
         self.weights = np.append(self.weights, 0.0)
         return True
 
-    def _descend(self, *, polish: bool = False) -> None:
+    def _descend(self) -> None:
         """Go to the affine hull's point of least norm, and where that lies outside drop what is in the way."""
         while True:
-            goal = self._polished_weights() if polish else self._affine_weights()
+            goal = self._affine_weights()
             outside = goal <= SMALL
             if not outside.any():
                 break
@@ -115,26 +116,26 @@ class Corral:
         self.nearest = goal @ self._points[self._members]
 
     def _affine_weights(self) -> Float64[np.ndarray, " members"]:
-        """Weights of sum 1 that minimise ‖Σ vᵢpᵢ‖: those proportional to (G + 11ᵀ)⁻¹1, G the products."""
-        goal: Float64[np.ndarray, " members"] = self._inverse.sum(axis=1)
-        goal /= goal.sum()
-        return goal
+        """Weights of sum 1 that minimise ‖Σ vᵢpᵢ‖: those proportional to (G + 11ᵀ)⁻¹1, G the points' products.
 
-    def _polished_weights(self) -> Float64[np.ndarray, " members"]:
-        """The same from the points themselves, whose squares have lost the digits that are wanted here."""
-        points = self._points[self._members]
-        wanted = np.zeros(points.shape[1] + 1)
-        wanted[-1] = 1.0
-        goal: Float64[np.ndarray, " members"] = np.linalg.lstsq(
-            np.vstack([points.T, np.ones(len(points))]), wanted, rcond=None
-        )[0]
+        Without an inverse, the same by least squares on the points themselves: slower, and to more digits.
+        """
+        if self._inverse is not None:
+            goal: Float64[np.ndarray, " members"] = self._inverse.sum(axis=1)
+        else:
+            points = self._points[self._members]
+            wanted = np.zeros(points.shape[1] + 1)
+            wanted[-1] = 1.0
+            goal = np.linalg.lstsq(np.vstack([points.T, np.ones(len(points))]), wanted, rcond=None)[0]
         goal /= goal.sum()
         return goal
 
     def _drop(self, place: int) -> None:
         keep = np.arange(len(self._members)) != place
-        column = self._inverse[keep, place]
-        self._inverse = self._inverse[np.ix_(keep, keep)] - np.outer(column, column) / self._inverse[place, place]
+        if self._inverse is not None:
+            column = self._inverse[keep, place]
+            rest = self._inverse[np.ix_(keep, keep)]
+            self._inverse = rest - np.outer(column, column) / self._inverse[place, place]
         self._members = self._members[:place] + self._members[place + 1 :]
         weights = np.maximum(self.weights[keep], 0.0)
         self.weights = weights / weights.sum()
