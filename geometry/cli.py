@@ -37,8 +37,12 @@ MemoryOption = Annotated[
     str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
 ]
 OutputOption = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="FILE", help="Draw it too: .png, .svg or .pdf by the file's ending.")
-]
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", callback=lambda path: path and _drawable(path),
+        help="Draw it too: .png, .svg or .pdf by the file's ending.",
+    ),
+]  # fmt: skip
 
 
 def _version(asked: bool) -> None:
@@ -164,7 +168,9 @@ def why(
         cascade=cascade, vary=tuple(vary or ()), vacancy=vacancy, seed=seed,
     )  # fmt: skip
     if output is not None and len(expressions) != 1:
-        raise OptionError(f"-o with {len(expressions)} expressions arrived; a figure is drawn of one: give them one by one")
+        raise OptionError(
+            f"-o with {len(expressions)} expressions arrived; a figure is drawn of one: give them one by one"
+        )
     found = explain_many(open_head(head, max_memory=_size(max_memory)), expressions, settings, space=space)
     for index, one in enumerate(found):
         if index and not as_json:
@@ -181,7 +187,8 @@ def census(
         Literal["emoji", "words"], typer.Option(help="Emoji by their names, or compounds by their parts.")
     ] = "emoji",
     space: Annotated[
-        SpaceName | None, typer.Option(help="By default the best one on half of the items; figures are of the other half.")
+        SpaceName | None,
+        typer.Option(help="By default the best one on half of the items; figures are of the other half."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of halves, permuted names and resampled families.")] = 0,
     output: OutputOption = None,
@@ -203,8 +210,10 @@ def phantoms(
     head: Annotated[
         list[str] | None,
         typer.Option(
-            "-H", "--head", metavar="HEAD", envvar="GEOMETRY_HEAD",
-            help="As elsewhere, organism by default; repeatable: one table, and how far the heads agree.",
+            "-H",
+            "--head",
+            metavar="HEAD",
+            help="As elsewhere; repeatable: one table, and how far the heads agree.",
         ),
     ] = None,
     lexicon: Annotated[
@@ -228,7 +237,7 @@ def phantoms(
 
     nouns = None if lexicon is None else read_lexicon(lexicon)
     names = tuple(name or ())
-    given = dict.fromkeys(head or ["organism"])
+    given = dict.fromkeys(head or [os.environ.get("GEOMETRY_HEAD", "organism")])
     found = [
         find_phantoms(open_head(one, max_memory=_size(max_memory)), nouns, space=space, seed=seed) for one in given
     ]
@@ -308,10 +317,17 @@ def _print(record: Any, as_json: bool) -> None:
     typer.echo(json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else str(record))
 
 
-def _draw(figure: Callable[[], Any], path: str) -> None:
-    from geometry.figures import check_path, save
+def _drawable(path: str) -> str:
+    """Refuse a figure's path before anything is computed for it."""
+    from geometry.figures import check_path
 
     check_path(path)
+    return path
+
+
+def _draw(figure: Callable[[], Any], path: str) -> None:
+    from geometry.figures import save
+
     save(figure(), path)
     sys.stderr.write(f"drawn: {path}\n")
 

@@ -99,7 +99,10 @@ def _overtaken(
     linear = 2 * heights * slopes - biases**2 * length[1]
     square = slopes**2 - biases**2 * length[2]
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.sqrt(linear**2 - 4 * square * constant)
+        # √(linear² − 4·square·constant), written so that nothing cancels where the biases are nearly equal
+        inner = heights**2 * length[2] - heights * slopes * length[1] + slopes**2 * length[0]
+        inner += biases**2 * (length[1] ** 2 / 4 - length[0] * length[2])
+        spread = 2 * np.abs(biases) * np.sqrt(inner)
         # the stable pair of roots: no difference of nearly equal numbers
         half = -0.5 * (linear + np.where(linear >= 0, spread, -spread))
         roots = np.concatenate([half / square, constant / half])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from simulated import simulated
 
 import geometry as geo
 from geometry.bundled import data_folder
@@ -135,6 +136,18 @@ class HeadFactory:
 def make_head(tmp_path: Path, tokenizer_file: Path) -> HeadFactory:
     (tmp_path / "heads").mkdir()
     return HeadFactory(tmp_path / "heads", tokenizer_file)
+
+
+@pytest.fixture(scope="session")
+def composing(tmp_path_factory: pytest.TempPathFactory) -> "geo.Head":
+    """A simulated head in which composition holds by construction."""
+    return simulated(tmp_path_factory.mktemp("composing"), composes=True)
+
+
+@pytest.fixture(scope="session")
+def arbitrary(tmp_path_factory: pytest.TempPathFactory) -> "geo.Head":
+    """A simulated head in which it does not."""
+    return simulated(tmp_path_factory.mktemp("arbitrary"), composes=False)
 
 
 @pytest.fixture(scope="session")

@@ -2,77 +2,25 @@
 
 import json
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from jaxtyping import Float64
-from safetensors.numpy import save_file
+from simulated import simulated
 
+import geometry as geo
 from geometry import asking, standings
-from geometry.intervals import mean_figure
-from geometry.recall import census, choose_space
+from geometry.chance import compare
 from geometry.errors import TokenError
 from geometry.families import families
-from geometry.head import Head, open_head
+from geometry.head import Head
+from geometry.intervals import mean_figure
+from geometry.lexicon import compounds
 from geometry.linalg import unit
-from geometry.organism import tokenizer
+from geometry.names import near_ids
+from geometry.recall import census, choose_space
 from geometry.scoring import score_with
-from geometry.tokens.emoji import Emoji, catalogue
-
-DIM = 48
-
-
-@cache
-def some_emoji(count: int = 120) -> tuple[Emoji, ...]:
-    """Return emoji of every group, each named in plain words."""
-    plain = [
-        entry
-        for entry in catalogue()
-        if entry.status == "fully-qualified" and entry.name.replace(" ", "").isalpha() and len(entry.text) == 1
-    ]
-    return tuple(plain[:: len(plain) // count][:count])
-
-
-def simulated(folder: Path, *, composes: bool, count: int = 120) -> Head:
-    """Write a head whose emoji rows are their name's rows plus a direction, or are anything at all."""
-    emoji = some_emoji(count)
-    words = list(dict.fromkeys(word for entry in emoji for word in entry.name.lower().split()))
-    # The name comes before the emoji so that no emoji is met without its space.
-    made = tokenizer.build(["the sea"] * 3, [entry.text for entry in emoji], words, [], 2_000, merges=5)
-    tokenizer.save(made, folder)
-    rng = np.random.default_rng(7)
-    rows = rng.normal(size=(made.get_vocab_size(), DIM)) / np.sqrt(DIM)
-    direction = unit(rng.normal(size=DIM))
-    for entry in emoji:
-        token = made.token_to_id(entry.text)
-        parts = [made.token_to_id("Ġ" + word) for word in entry.name.lower().split()]
-        if composes:
-            rows[token] = 1.2 * unit(
-                unit(rows[parts]).sum(axis=0) + direction + 0.2 * rng.normal(size=DIM) / np.sqrt(DIM)
-            )
-        else:
-            rows[token] = rows[token] + direction
-    tensors = {
-        "model.embed_tokens.weight": rows.astype(np.float32),
-        "model.norm.weight": np.ones(DIM, dtype=np.float32),
-    }
-    save_file(tensors, folder / "model.safetensors")
-    config = {"model_type": "llama", "tie_word_embeddings": True, "rms_norm_eps": 1e-6, "hidden_size": DIM}
-    config["vocab_size"] = len(rows)
-    (folder / "config.json").write_text(json.dumps(config))
-    return open_head(folder)
-
-
-@pytest.fixture(scope="module")
-def composing(tmp_path_factory: pytest.TempPathFactory) -> Head:
-    return simulated(tmp_path_factory.mktemp("composing"), composes=True)
-
-
-@pytest.fixture(scope="module")
-def arbitrary(tmp_path_factory: pytest.TempPathFactory) -> Head:
-    return simulated(tmp_path_factory.mktemp("arbitrary"), composes=False)
 
 
 def test_it_tells_a_head_that_composes_from_one_that_does_not(composing: Head, arbitrary: Head) -> None:
@@ -142,6 +90,85 @@ def test_the_space_is_chosen_on_one_half(composing: Head) -> None:
     best = max(recall.recall_at_1.value for recall in choice.chosen.values())
     assert choice.chosen[choice.space].recall_at_1.value == best
     assert set(choice.chosen) == {"raw", "folded", "centered", "whitened"}
+
+
+def test_without_a_space_the_figures_are_of_the_other_half(composing: Head) -> None:
+    found = census(composing)
+    choice = choose_space(composing)
+    assert found.space == choice.space
+    assert found.n == choice.n[1]
+    assert found.own == choice.confirmed[choice.space]
+    assert "chosen by recall@1 on one half" in found.notes[0]
+
+
+def test_groups_add_up_and_are_tested_over_their_own_landings(composing: Head) -> None:
+    found = census(composing, space="folded")
+    assert sum(one.n for one in found.by_group) == found.n
+    hits = sum(one.hits for one in found.by_group)
+    assert hits / found.n == pytest.approx(found.own.recall_at_1.value)
+    frame = found.to_frame()
+    for one in found.by_group:
+        inside = frame[frame.group == one.group]
+        own = [str(composing.words().emoji_ids(text)[0]) for text in inside["item"]]
+        again = compare(own, [str(token) for token in inside["first"]])
+        assert (one.hits, one.p) == (again.hits, again.p)
+        assert one.p <= one.q <= 1
+
+
+def compounding(make_head, *, composes: bool) -> Head:
+    """A head over the bundled compounds: with or without their parts' rows added up in their own."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    listed = compounds()
+    words = list(dict.fromkeys(word for one in listed for word in (one.compound, *one.parts)))
+    made = Tokenizer(models.WordPiece({"[UNK]": 0, **{word: i + 1 for i, word in enumerate(words)}}, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(len(words) + 1, 64)) / 8
+    if composes:
+        for one in listed:
+            parts = [made.token_to_id(part) for part in one.parts]
+            rows[made.token_to_id(one.compound)] = unit(rows[parts]).sum(axis=0) + rng.normal(size=64) / 40
+    folder = make_head(rows, with_tokenizer=False).opened.checkpoint.folder
+    made.save(str(folder / "tokenizer.json"))
+    return geo.open_head(folder)
+
+
+def test_compounds_are_told_from_words_that_share_nothing(make_head) -> None:
+    yes, no = (census(compounding(make_head, composes=one), among="words", space="centered") for one in (True, False))
+    assert yes.n > 400
+    assert yes.own.recall_at_1.value > 0.8
+    assert yes.baselines["parts permuted"].recall_at_1.value < 0.05
+    assert no.own.recall_at_1.value < 0.02
+    assert {one.group for one in yes.by_group} == {"joined", "meant"}
+    assert yes.own.same_group is None
+    assert "vacated" not in str(yes)
+    assert "meant" in yes._repr_html_()
+
+
+def test_a_compounds_rank_is_that_of_brute_force(make_head) -> None:
+    head = compounding(make_head, composes=False).in_space("folded")
+    frame = census(head, among="words").to_frame()
+    rows = head.rows(np.arange(head.vocab)).astype(np.float64)
+    for at in range(0, len(frame), 40):
+        parts = [head.words().word(part) for part in frame["asked_with"][at].split(" + ")]
+        scores = rows @ sum(unit(rows[ids[0]]) for ids in parts)
+        (own,) = head.words().word(frame["item"][at])
+        scores[list(near_ids(head, parts) - {own})] = -np.inf
+        scores[~head.candidates("words")] = -np.inf
+        assert frame["rank"][at] == 1 + (scores > scores[own]).sum()
+
+
+def test_compounds_of_a_real_head(minilm: Path) -> None:
+    found = census(geo.open_head(minilm), among="words")
+    assert found.n > 100
+    assert found.own.recall_at_1.value > 2 * found.baselines["parts permuted"].recall_at_1.value
+    assert {"n", "recall_at_1", "recall_at_5", "mrr", "baselines"} <= found.to_dict().keys()
+
+
+def test_what_cannot_be_asked_for_is_said(make_head) -> None:
+    with pytest.raises(TokenError, match=r"has \d+ of \d+ compounds .* a census needs at least 20"):
+        census(make_head(), among="words")
 
 
 def test_an_interval_counts_families_not_emoji() -> None:

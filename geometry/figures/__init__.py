@@ -7,7 +7,7 @@ pyplot or a backend, and matplotlib is loaded when the first one is drawn.
 
 from geometry.figures.bars import MarginBars, margin_bars
 from geometry.figures.curves import Curve, Reliability, reliability
-from geometry.figures.files import save
+from geometry.figures.files import check_path, save
 from geometry.figures.measures import Intervals, Measure, intervals
 from geometry.figures.phase import Cells, PhaseDiagram, Polygons, phase_diagram
 from geometry.figures.samples import Distributions, Mark, Sample, distributions
@@ -29,6 +29,7 @@ __all__ = [
     "Stretch",
     "Strip",
     "Strips",
+    "check_path",
     "distributions",
     "intervals",
     "margin_bars",

@@ -38,10 +38,7 @@ def save(figure: "Figure", path: str | Path, *, seed_text: str = "geometry") -> 
     """
     from matplotlib import rc_context
 
-    path = Path(path)
-    ending = path.suffix.lower().removeprefix(".")
-    if ending not in _METADATA:
-        raise OptionError(f"the file {str(path)!r} arrived; expected a name that ends in .png, .svg or .pdf; rename it")
+    path, ending = Path(path), check_path(path)
     drawn = BytesIO()
     with house_style(), rc_context({"svg.hashsalt": seed_text}):
         figure.savefig(drawn, format=ending, dpi=DOTS, metadata=_METADATA[ending])
@@ -52,6 +49,21 @@ def save(figure: "Figure", path: str | Path, *, seed_text: str = "geometry") -> 
             f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .png, .svg or .pdf in a folder "
             f"that exists and can be written to; choose another path"
         ) from error
+
+
+def check_path(path: str | Path) -> str:
+    """Return the format that a path's ending asks for, so that a wrong one is known before anything is computed.
+
+    Raises:
+        OptionError: another ending, or a folder that is not there.
+    """
+    path = Path(path)
+    ending = path.suffix.lower().removeprefix(".")
+    if ending not in _METADATA:
+        raise OptionError(f"the file {str(path)!r} arrived; expected a name that ends in .png, .svg or .pdf; rename it")
+    if not path.parent.is_dir():
+        raise OptionError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first")
+    return ending
 
 
 def _replace(path: Path, content: bytes) -> None:

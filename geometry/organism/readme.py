@@ -129,7 +129,17 @@ def _agreement(found: Sequence[Mapping[str, Any]]) -> str:
                 cells = [f"{one['hits']} of {one['n']}", f"{one['chance']:.1f}", _p(one["p"])]
                 cells += [str(one[key]) for key in ("both_right", "first_only", "second_only")]
                 rows.append([title, first, second, *cells])
-    header = ["names", "one way", "another", "same subgroup", "chance", "p", "both right", "only the one", "only the other"]
+    header = [
+        "names",
+        "one way",
+        "another",
+        "same subgroup",
+        "chance",
+        "p",
+        "both right",
+        "only the one",
+        "only the other",
+    ]
     return _table(header, rows)
 
 

@@ -34,7 +34,8 @@ def measure(folder: Path) -> dict[str, Any]:
     said = {
         way: {
             "counts": {
-                kind: {level: hits.to_dict() for level, hits in answers.count(one).items()} for kind, one in told.items()
+                kind: {level: hits.to_dict() for level, hits in answers.count(one).items()}
+                for kind, one in told.items()
             },
             "answers": {kind: [answer.to_dict() for answer in one] for kind, one in told.items()},
             "illustration": asking[way](answers.illustration(found)).to_dict(),

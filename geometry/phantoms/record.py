@@ -175,8 +175,9 @@ class Phantoms:
 
     def headline(self) -> str:
         """The finding in one line."""
-        wins = sum(one.lead > 0 for one in self.phantoms)
-        return f"{wins:,} of {len(self.phantoms):,} names without an emoji snap to one"
+        share = sum(one.lead > 0 for one in self.phantoms) / len(self.phantoms)
+        beside = [f"{sum(lead > 0 for lead in one.leads) / one.n:.0%} of {one.name}" for one in self.controls if one.n]
+        return f"{share:.0%} of {len(self.phantoms):,} names without an emoji snap to one; " + ", ".join(beside)
 
     def notes(self) -> tuple[str, ...]:
         """What the ranking has to stand against."""

@@ -63,7 +63,9 @@ class Several:
         columns = [Column("name", "left"), Column("category", "left")]
         columns += [Column(f"E, belief in {letter}", "left") for letter in self._letters()]
         columns.append(Column("best emoji", "left"))
-        title = (f"{len(self.names):,} names without an emoji that all {len(self.heads)} heads can spell, by mean rank",)
+        title = (
+            f"{len(self.names):,} names without an emoji that all {len(self.heads)} heads can spell, by mean rank",
+        )
         heads = [f"{letter}: {head.provenance()}" for letter, head in zip(self._letters(), self.heads, strict=True)]
         return Table((*title, *heads), tuple(columns), tuple(rows), tuple(map(self._said, self.agreements)))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -55,16 +55,17 @@ class Phase:
     """Who wins over two weights, or over all proportions of three.
 
     Attributes:
-        shape: ``plane`` (two weights, the others as in the sum) or ``ternary`` (three non-negative weights that add
-            up to 1: complete, since only proportions count).
-        terms: The labels of what varies.
-        at: The sum's own place; None where it lies outside.
+        shape: ``plane`` (two weights, the others as in the sum) or ``ternary`` (three terms, each with the sign it
+            has in the sum, by weights that add up to 1: complete for those signs, since only proportions count).
+        terms: The labels of what varies; in a ternary diagram a minus stands before those that are taken away.
+        at: The sum's own place; None where all its weights are zero.
         window: Lowest and highest weight of a plane.
         ids, texts: The rows that win somewhere, by the size of what they hold.
         shares: The share of the area that each holds.
         polygons: What each holds, corners in the two weights or the three proportions; empty where ``grid`` is given.
         planes: Score of each up to a common positive factor: constant, slopes in the first two of ``terms``.
         grid: With a bias, who wins at each point of a grid (place in ``ids``, −1 outside): numerical.
+        leads: With a grid, how far the winner is ahead at each point, up to the same factor.
         degenerate: Terms that point the same way, whose regions are strips; empty where none do.
     """
 
@@ -75,9 +76,10 @@ class Phase:
     ids: tuple[int, ...]
     texts: tuple[str, ...]
     shares: tuple[float, ...]
-    polygons: tuple[Float64[np.ndarray, "corners axes"], ...]
+    polygons: tuple[Float64[np.ndarray, "_ axes"], ...]
     planes: Float64[np.ndarray, "rows 3"]
     grid: Int64[np.ndarray, "side side"] | None
+    leads: Float64[np.ndarray, "side side"] | None
     degenerate: str
 
 
@@ -136,11 +138,12 @@ def phase(ledger: Ledger, terms: Sequence[str]) -> Phase | None:
     shape: Shape = "ternary" if len(index) == 3 else "plane"
     own = ledger.weights[index]
     window = (min(-REACH, float(own.min()) - 0.5), max(REACH, float(own.max()) + 0.5))
+    signs = np.where(own < 0, -1.0, 1.0) if shape == "ternary" else np.ones(2)
     if shape == "ternary":
         window = (0.0, 1.0)
-        planes = ledger.products[:, index] @ np.array([[0.0, 1, 0], [0, 0, 1], [1, -1, -1]])
+        planes = (ledger.products[:, index] * signs) @ np.array([[0.0, 1, 0], [0, 0, 1], [1, -1, -1]])
         domain = np.array([[0.0, 0], [1, 0], [0, 1]])
-        at = tuple((own / own.sum()).tolist()) if (own >= 0).all() and own.sum() > 0 else None
+        at = tuple((np.abs(own) / np.abs(own).sum()).tolist()) if own.any() else None
     else:
         rest = ledger.weights.copy()
         rest[index] = 0.0
@@ -149,9 +152,10 @@ def phase(ledger: Ledger, terms: Sequence[str]) -> Phase | None:
         domain = np.array([[low, low], [high, low], [high, high], [low, high]])
         at = tuple(own.tolist())
     grid: Int64[np.ndarray, "side side"] | None = None
-    polygons: tuple[Float64[np.ndarray, "corners axes"], ...] = ()
+    leads: Float64[np.ndarray, "side side"] | None = None
+    polygons: tuple[Float64[np.ndarray, "_ axes"], ...] = ()
     if ledger.has_bias:
-        rows, grid = _grid(ledger, index, planes, shape, window)
+        rows, grid, leads = _grid(ledger, index, signs, planes, window)
         sizes = np.bincount(grid[grid >= 0].ravel(), minlength=len(rows)).astype(np.float64)
     else:
         regions = planar_regions(planes, domain)
@@ -161,7 +165,7 @@ def phase(ledger: Ledger, terms: Sequence[str]) -> Phase | None:
     ids = tuple(int(ledger.ids[row]) for row in rows)
     return Phase(
         shape=shape,
-        terms=tuple(terms),
+        terms=tuple(f"-{term}" if sign < 0 else term for term, sign in zip(terms, signs, strict=True)),
         at=at,
         window=window,
         ids=ids,
@@ -170,6 +174,7 @@ def phase(ledger: Ledger, terms: Sequence[str]) -> Phase | None:
         polygons=polygons,
         planes=planes[rows],
         grid=grid,
+        leads=leads,
         degenerate=_parallel(ledger, index),
     )
 
@@ -193,33 +198,44 @@ def _parallel(ledger: Ledger, index: Sequence[int]) -> str:
 def _grid(
     ledger: Ledger,
     index: Sequence[int],
+    signs: Float64[np.ndarray, " varied"],
     planes: Float64[np.ndarray, "rows 3"],
-    shape: Shape,
     window: tuple[float, float],
-) -> tuple[Int64[np.ndarray, " winners"], Int64[np.ndarray, "side side"]]:
-    """Who wins at each point of a grid, first weight along columns; scores are divided by s, as planes are."""
+) -> tuple[Int64[np.ndarray, " winners"], Int64[np.ndarray, "side side"], Float64[np.ndarray, "side side"]]:
+    """Who wins at each point of a grid, first weight along columns, and by how much; scores are divided by s."""
     gram, radius = ledger.grams(), np.sqrt(ledger.head.dim)
 
-    def winners(side: int, rows: Int64[np.ndarray, " rows"]) -> Int64[np.ndarray, "side side"]:
+    def scan(side: int, rows: Int64[np.ndarray, " rows"]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         steps = np.linspace(*window, side)
         first, second = (axis.ravel() for axis in np.meshgrid(steps, steps))
         weights = np.tile(ledger.weights, (len(first), 1))
-        weights[:, index[0]], weights[:, index[1]] = first, second
-        if shape == "ternary":
-            weights[:, index[2]] = 1 - first - second
+        weights[:, index] = np.column_stack([first, second, 1 - first - second][: len(index)]) * signs
         lengths = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", weights, gram, weights), 0.0)) / radius
         factors = np.column_stack([np.ones(len(first)), first, second, lengths])
         table = np.column_stack([planes[rows], ledger.bias[rows]])
-        found = np.concatenate([(part @ table.T).argmax(axis=1) for part in np.array_split(factors, side)])
-        found = rows[found]
-        if shape == "ternary":
-            found = np.where(first + second <= 1 + 1e-12, found, -1)
-        return found.reshape(side, side)
+        found = [_two_best(part @ table.T) for part in np.array_split(factors, side)]
+        best, lead = rows[np.concatenate([one for one, _ in found])], np.concatenate([one for _, one in found])
+        if len(index) == 3:
+            best = np.where(first + second <= 1 + 1e-12, best, -1)
+        return best.reshape(side, side), lead.reshape(side, side)
 
-    coarse = winners(COARSE, np.arange(len(planes)))
-    grid = winners(FINE, np.unique(coarse[coarse >= 0]))
+    coarse, _ = scan(COARSE, np.arange(len(planes)))
+    grid, leads = scan(FINE, np.unique(coarse[coarse >= 0]))
     rows, counts = np.unique(grid[grid >= 0], return_counts=True)
     rows = rows[np.argsort(-counts, kind="stable")]
     place = np.full(len(planes) + 1, -1)
     place[rows] = np.arange(len(rows))
-    return rows, place[grid]
+    return rows, place[grid], leads
+
+
+def _two_best(
+    scores: Float64[np.ndarray, "points rows"],
+) -> tuple[Int64[np.ndarray, " points"], Float64[np.ndarray, " points"]]:
+    """The best row at each point, and its score less the next one's."""
+    best = scores.argmax(axis=1)
+    points = np.arange(len(scores))
+    top = scores[points, best]
+    if scores.shape[1] == 1:
+        return best, np.full(len(scores), np.inf)
+    scores[points, best] = -np.inf
+    return best, top - scores.max(axis=1)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import geometry.why.record
     from geometry.why.phase import Line, Phase
 
-MOST_TERMS = 5
+MOST_TERMS = 3
 """Terms that have a column of their own; of more, those that matter least share one."""
 
 MOST_REGIONS = 8
@@ -36,7 +36,7 @@ def _margins(why: "geometry.why.record.Why") -> Table:
     own = [label for label in why.labels if label in ranked[:MOST_TERMS]]
     others = [label for label in why.labels if label not in own]
     has_bias = why.winner.by_bias != 0 or any(rival.by_bias for rival in why.rivals)
-    columns = [Column("margin"), *map(Column, own), *[Column("other terms")] * bool(others)]
+    columns = [Column("margin"), *map(Column, own), *[Column("others")] * bool(others)]
     columns += [*[Column("bias")] * has_bias, Column("mean"), Column("norm"), Column("angle"), Column("flip")]
     columns += [Column("win"), Column("over", "left")]
     rows = []
