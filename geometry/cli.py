@@ -262,6 +262,7 @@ def madeof(
     controls: Annotated[int, typer.Option(help="How many matched tokens to fit as well; 0 for none.")] = 100,
     seed: Annotated[int, typer.Option(help="Of the controls and the random words.")] = 0,
     keep_undertrained: KeepOption = False,
+    output: OutputOption = None,
     max_memory: MemoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -274,6 +275,8 @@ def madeof(
         opened, token, terms=terms, space=space, controls=controls, keep_undertrained=keep_undertrained, seed=seed
     )
     _print(found, as_json)
+    if output is not None:
+        _draw(found.figure, output)
 
 
 def main() -> None:

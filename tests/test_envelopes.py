@@ -1,5 +1,7 @@
 """Upper envelopes against the highest score at every point of a dense grid."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -23,7 +25,7 @@ def test_lines_are_those_of_a_grid(seed: int, rows: int) -> None:
     segments = upper_lines(heights, slopes)
     assert segments[0].start == -np.inf
     assert segments[-1].stop == np.inf
-    for before, after in zip(segments, segments[1:], strict=False):
+    for before, after in pairwise(segments):
         assert before.stop == after.start
         a = after.start
         assert heights[before.row] + slopes[before.row] * a == pytest.approx(heights[after.row] + slopes[after.row] * a)

@@ -15,6 +15,7 @@ from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,12 @@ class MadeOf:
 
     def _repr_html_(self) -> str:
         return self.table().html()
+
+    def figure(self) -> "Figure":
+        """Draw R² as words enter, beside what other tokens and any words reach."""
+        from geometry.madeof.drawing import draw_made_of
+
+        return draw_made_of(self)
 
     def _comparisons(self) -> list[str]:
         lines = []

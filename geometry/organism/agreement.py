@@ -1,4 +1,4 @@
-"""Do the ways of asking an organism agree? Of every two, beside chance; and the head's phantoms against what it says."""
+"""Do the ways of asking an organism agree, beside chance? And the head's phantoms against what the model says."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
-from geometry.head import Head
-from geometry.linalg import unit
 from geometry.chance import Hits, compare
 from geometry.concepts import evaluate
+from geometry.head import Head
+from geometry.linalg import unit
 from geometry.organism.listen import Listener
 from geometry.organism.lists import Lists
 from geometry.tokens.emoji import Emoji
@@ -69,7 +69,7 @@ def illustration(lists: Lists) -> Name:
 
 
 def ways(lists: Lists, listener: Listener, head: Head) -> Mapping[str, Callable[[Name], Answer]]:
-    """Return the ways of asking: the running model's prompts of both kinds, the head alone in its space, the vacancy."""
+    """Return the ways of asking: the running model's prompts of both kinds, the head alone, the vacancy."""
     known = [prompt.template for prompt in lists.prompts if prompt.known]
     unknown = [prompt.template for prompt in lists.prompts if not prompt.known]
     emoji = tuple(head.words().emoji[int(token)] for token in head.opened.emoji_ids)

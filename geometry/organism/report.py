@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import geometry
-from geometry.recall import census, choose_space
 from geometry.choices import SPACES
 from geometry.head import Head, open_head
 from geometry.organism import agreement, answers, lists, readme
 from geometry.organism.listen import listen
+from geometry.recall import census, choose_space
 
 SEED = 0
 """Of the halves, the permuted names and the resamples."""

@@ -36,13 +36,13 @@ def draw_why(why: "geometry.why.record.Why") -> "Figure":
 
 
 def _bars(why: "geometry.why.record.Why") -> MarginBars:
-    tokens = (why.winner, *why.rivals)
+    ids = (why.winner.id, *(rival.id for rival in why.rivals))
     emoji = None if why.head.tokens is None else why.head.tokens.emoji
     scores = why.scores_by_part()
     return MarginBars(
         title="What each term gave",
-        labels=tuple(token.text for token in tokens),
-        names=tuple("" if emoji is None or token.id not in emoji else emoji[token.id].name for token in tokens),
+        labels=(why.winner.text, *(rival.text for rival in why.rivals)),
+        names=tuple("" if emoji is None or token not in emoji else emoji[token].name for token in ids),
         terms=(*why.labels, "bias"),
         values=scores,
         totals=scores.sum(axis=1),
