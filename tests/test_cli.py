@@ -171,3 +171,67 @@ def test_a_reader_that_goes_away_is_no_error(folder: str):
         text=True,
     )
     assert done.stderr == ""
+
+
+def one_line(done: subprocess.CompletedProcess[str], said: str) -> None:
+    """What a mistake looks like: exit 1, nothing on standard output, one line on standard error."""
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_why_is_one_object_a_line():
+    done = run("why", "sea + horse + emoji", "seahorse + emoji", "--json", "-k", "3", "--cascade", "4", "--no-vacancy")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert (first["expression"], second["expression"]) == ("sea + horse + emoji", "seahorse + emoji")
+    assert (len(first["rivals"]), len(first["cascade"])) == (3, 4)
+    for rival in first["rivals"]:
+        assert sum(rival["by_term"].values()) + rival["by_bias"] == pytest.approx(rival["margin"], rel=1e-5)
+        second_reading = rival["by_mean"] + rival["by_norm"] + rival["by_angle"] + rival["by_bias"]
+        assert second_reading == pytest.approx(rival["margin"], rel=1e-5)
+    snapped = json.loads(run("snap", "sea + horse + emoji", "--json", "--exclude-inputs").stdout)
+    assert first["winner"]["id"] == snapped["landings"][0]["id"]
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_why_draws_itself_the_same_each_time(folder: str, tmp_path: Path, ending: str):
+    paths = [tmp_path / f"{name}.{ending}" for name in ("one", "two")]
+    for path in paths:
+        done = run("why", "-H", folder, "sea + horse + king", "-o", str(path))
+        assert done.returncode == 0, done.stderr
+        assert f"drawn: {path}" in done.stderr
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert len(list(tmp_path.glob(f"*.{ending}"))) == 2
+
+
+def test_why_refuses_in_one_line(folder: str, tmp_path: Path):
+    one_line(run("why", "-H", folder, "sea", "horse", "-o", str(tmp_path / "x.png")), "a figure is drawn of one")
+    one_line(run("why", "-H", folder, "sea", "-o", str(tmp_path / "x.gif")), "expected a name that ends in .png")
+    one_line(run("why", "-H", folder, "sea", "-o", str(tmp_path / "no" / "x.png")), "there is no folder")
+    one_line(run("why", "-H", folder, "sea + horse", "--vary", "king"), "the terms of this sum are sea, horse")
+    one_line(run("why", "-H", folder, "sea + horse", "-k", "0"), "k=0 arrived")
+    one_line(run("why", "-H", folder, "sea + 'zzzz'"), "no token is exactly 'zzzz'")
+    one_line(run("why", "-H", folder, "sea - sea"), "points nowhere")
+    assert list(tmp_path.iterdir()) == [tmp_path / "heads"]
+
+
+def test_census_in_json_has_the_keys_promised():
+    record = json.loads(run("census", "--space", "folded", "--json").stdout)
+    for key in ("recall_at_1", "recall_at_5", "mrr", "same_group", "same_subgroup"):
+        assert record[key].keys() == {"value", "low", "high"}
+    assert {"n", "baselines", "by_group", "head", "space", "seed", "version"} <= record.keys()
+    assert record["baselines"]["names permuted"]["recall_at_1"]["value"] < 0.05 < record["recall_at_1"]["value"]
+
+
+def test_census_of_a_head_without_emoji_is_one_line(tinystories: Path, folder: str):
+    one_line(run("census", "-H", str(tinystories)), "has 0 whole emoji named in words it holds; at least 50 are needed")
+    one_line(run("census", "-H", folder, "--among", "words"), "compounds with their parts as single words")
+    assert run("census", "--among", "flags").returncode == 2
+
+
+def test_census_by_words_draws_itself(minilm: Path, tmp_path: Path):
+    done = run("census", "-H", str(minilm), "--among", "words", "-o", str(tmp_path / "census.svg"))
+    assert done.returncode == 0, done.stderr
+    assert "compounds by their parts: recall@1" in done.stdout
+    assert (tmp_path / "census.svg").read_text(encoding="utf-8").startswith("<?xml")

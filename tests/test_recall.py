@@ -197,7 +197,7 @@ def test_its_record_has_every_figure(arbitrary: Head) -> None:
 
 
 def test_too_few_emoji_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TokenError, match="a census needs at least 50"):
+    with pytest.raises(TokenError, match="at least 50 are needed"):
         census(simulated(tmp_path, composes=True, count=20))
 
 

@@ -5,17 +5,17 @@ all. With so few parameters a missing row cannot be learnt by heart; a ridge ove
 rows a fraction of their length.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
 SHRINKAGES = (0.0, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 """κ: a group of n rows counts n/(n + κ) of its own mean."""
 
 FOLDS = 5
-BLOCK_BYTES = 128 * 2**20
+BLOCK_BYTES = 32 * 2**20
+"""Memory that the sums by group take for the families left out at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,60 +42,39 @@ class NamedRows:
 
 
 @dataclass(frozen=True, eq=False)
-class Fits:
-    """One fit for each family left out, and last the one with none left out.
+class Fit:
+    """One fit of names to rows.
 
     Attributes:
         slope: a.
-        overall: The mean of w − a·x over all rows left.
-        counts: How many rows are left in each group.
+        overall: The mean of w − a·x over all rows.
+        counts: How many rows are in each group.
         means: Their mean of w − a·x in each group; zero for an empty one.
     """
 
-    slope: Float64[np.ndarray, " fits"]
-    overall: Float64[np.ndarray, "fits width"]
-    counts: Float64[np.ndarray, "fits groups"]
-    means: Float64[np.ndarray, "fits groups width"]
+    slope: float
+    overall: Float64[np.ndarray, " width"]
+    counts: Float64[np.ndarray, " groups"]
+    means: Float64[np.ndarray, "groups width"]
 
-    def intercepts(
-        self, fits: Int64[np.ndarray, " n"], groups: Int64[np.ndarray, " n"], shrinkage: Float64[np.ndarray, " n"]
-    ) -> Float64[np.ndarray, "n width"]:
-        """Return B_g of some fits: n_g/(n_g + κ) of the group's own mean, the rest of everybody's."""
-        counts = self.counts[fits, groups]
-        own = np.divide(counts, counts + shrinkage, out=np.zeros_like(counts), where=counts > 0)[:, None]
-        mixed: Float64[np.ndarray, "n width"] = own * self.means[fits, groups] + (1 - own) * self.overall[fits]
-        return mixed
+    def predict(
+        self, x: Float64[np.ndarray, "names dim"], group: Int64[np.ndarray, " names"], shrinkage: float
+    ) -> Float64[np.ndarray, "names width"]:
+        """Return ŵ = a·x + B_g."""
+        overall = np.broadcast_to(self.overall, (len(x), len(self.overall)))
+        slope, kappa = np.full(len(x), self.slope), np.full(len(x), shrinkage)
+        return _predict(x, slope, self.means[group], overall, self.counts[group], kappa)
 
 
-def fit_without(named: NamedRows, left_out: Sequence[Bool[np.ndarray, " emoji"]]) -> Fits:
-    """Fit once for each set of rows left out.
+def fit(named: NamedRows) -> Fit:
+    """Fit names to rows, nothing left out.
 
     a is the slope within groups, Σ(x − x̄_g)·(w − w̄_g) / Σ‖x − x̄_g‖², taken over the coordinates that x has; zero
     where names do not differ.
     """
-    width, dim = named.rows.shape[1], named.x.shape[1]
-    core = named.rows[:, :dim]
-    onehot = np.eye(named.groups)[named.group]
-    totals = (onehot.sum(axis=0), onehot.T @ named.x, onehot.T @ named.rows)
-    cross, square = float(np.einsum("ij,ij->", named.x, core)), float(np.einsum("ij,ij->", named.x, named.x))
-    slopes, overall = np.zeros(len(left_out)), np.zeros((len(left_out), width))
-    counts, means = np.zeros((len(left_out), named.groups)), np.zeros((len(left_out), named.groups, width))
-    for i, gone in enumerate(left_out):
-        away = onehot[gone]
-        n = totals[0] - away.sum(axis=0)
-        x = totals[1] - away.T @ named.x[gone]
-        w = totals[2] - away.T @ named.rows[gone]
-        each = np.maximum(n, 1.0)
-        within = cross - float(np.einsum("ij,ij->", named.x[gone], core[gone]))
-        spread = square - float(np.einsum("ij,ij->", named.x[gone], named.x[gone]))
-        within -= float((np.einsum("ij,ij->i", x, w[:, :dim]) / each).sum())
-        spread -= float((np.einsum("ij,ij->i", x, x) / each).sum())
-        slopes[i] = within / spread if spread > 1e-9 * max(square, 1e-300) else 0.0
-        rest = w.copy()
-        rest[:, :dim] -= slopes[i] * x
-        counts[i], means[i] = n, rest / each[:, None]
-        overall[i] = rest.sum(axis=0) / max(n.sum(), 1.0)
-    return Fits(slopes, overall, counts, means)
+    sums = _Sums(named)
+    slope, means, overall = sums.solve(sums.counts[None], sums.x[None], sums.rows[None], np.zeros(1), np.zeros(1))
+    return Fit(float(slope[0]), overall[0], sums.counts, means[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,15 +85,11 @@ class HeldOut:
         predicted: ŵ, (emoji, width).
         baseline: The mean of all rows outside the family.
         shrinkage: κ by which each was predicted, chosen without the fold it is in.
-        fits: The fits, one a family in the order of `np.unique`, and the one with nothing left out.
-        place: Which fit predicted each row.
     """
 
     predicted: Float64[np.ndarray, "emoji width"]
     baseline: Float64[np.ndarray, "emoji width"]
     shrinkage: Float64[np.ndarray, " emoji"]
-    fits: Fits
-    place: Int64[np.ndarray, " emoji"]
 
     def errors(self, named: NamedRows) -> Float64[np.ndarray, "emoji 2"]:
         """Squared distances of each row to its prediction and to the baseline, over x's coordinates."""
@@ -132,33 +107,23 @@ def hold_out(named: NamedRows, *, seed: int, group: Int64[np.ndarray, " emoji"] 
         group: Predict as if these were the rows' groups, which the fits do not see; their own by default.
     """
     families, place = np.unique(named.family, return_inverse=True)
-    gone = [place == i for i in range(len(families))]
-    fits = fit_without(named, [*gone, np.zeros(len(place), dtype=np.bool_)])
+    slope, means, overall, counts = _leave_out(named, place, named.group)
     fold = np.random.default_rng(seed).permutation(len(families))[place] % FOLDS
-    shrinkage = np.zeros(len(place))
+    losses = np.empty((len(place), len(SHRINKAGES)))
+    for i, kappa in enumerate(SHRINKAGES):
+        guess = _predict(named.x, slope, means, overall, counts, np.full(len(place), kappa))
+        losses[:, i] = ((named.rows - guess) ** 2).sum(axis=1)
+    shrinkage = np.empty(len(place))
     for number in range(FOLDS):
-        shrinkage[fold == number] = _best_shrinkage(named, fits, place, fold != number)
-    target = named.group if group is None else group
-    predicted = predict(fits, place, named.x, target, shrinkage)
-    total, count = named.rows.sum(axis=0), len(place)
+        shrinkage[fold == number] = SHRINKAGES[int(losses[fold != number].sum(axis=0).argmin())]
+    if group is not None:
+        slope, means, overall, counts = _leave_out(named, place, group)
+    predicted = _predict(named.x, slope, means, overall, counts, shrinkage)
     sums = np.zeros((len(families), named.rows.shape[1]))
     np.add.at(sums, place, named.rows)
-    sizes = np.bincount(place)
-    baseline = ((total - sums) / np.maximum(count - sizes, 1)[:, None])[place]
-    return HeldOut(predicted, baseline, shrinkage, fits, place)
-
-
-def predict(
-    fits: Fits,
-    place: Int64[np.ndarray, " n"],
-    x: Float64[np.ndarray, "n dim"],
-    group: Int64[np.ndarray, " n"],
-    shrinkage: Float64[np.ndarray, " n"],
-) -> Float64[np.ndarray, "n width"]:
-    """Return ŵ = a·x + B_g by the given fits."""
-    found = fits.intercepts(place, group, shrinkage)
-    found[:, : x.shape[1]] += fits.slope[place][:, None] * x
-    return found
+    left = np.maximum(len(place) - np.bincount(place), 1)
+    baseline = ((named.rows.sum(axis=0) - sums) / left[:, None])[place]
+    return HeldOut(predicted, baseline, shrinkage)
 
 
 def r_squared(errors: Float64[np.ndarray, "emoji 2"]) -> float:
@@ -167,13 +132,84 @@ def r_squared(errors: Float64[np.ndarray, "emoji 2"]) -> float:
     return 1.0 - float(errors[:, 0].sum()) / total if total > 0 else 0.0
 
 
-def _best_shrinkage(
-    named: NamedRows, fits: Fits, place: Int64[np.ndarray, " emoji"], train: Bool[np.ndarray, " emoji"]
-) -> float:
-    """The shrinkage with the least error on rows outside a fold, each predicted without its family."""
-    losses = []
-    for shrinkage in SHRINKAGES:
-        every = np.full(int(train.sum()), shrinkage)
-        guess = predict(fits, place[train], named.x[train], named.group[train], every)
-        losses.append(float(((named.rows[train] - guess) ** 2).sum()))
-    return SHRINKAGES[int(np.argmin(losses))]
+class _Sums:
+    """What a fit needs of the rows: their counts and sums by group, so that a family is left out by subtraction."""
+
+    def __init__(self, named: NamedRows) -> None:
+        dim, onehot = named.x.shape[1], np.eye(named.groups)[named.group]
+        self.counts: Float64[np.ndarray, " groups"] = onehot.sum(axis=0)
+        self.x, self.rows = onehot.T @ named.x, onehot.T @ named.rows
+        self.cross = np.einsum("ij,ij->i", named.x, named.rows[:, :dim])
+        self.square = np.einsum("ij,ij->i", named.x, named.x)
+
+    def solve(
+        self,
+        counts: Float64[np.ndarray, "fits groups"],
+        x: Float64[np.ndarray, "fits groups dim"],
+        rows: Float64[np.ndarray, "fits groups width"],
+        cross_gone: Float64[np.ndarray, " fits"],
+        square_gone: Float64[np.ndarray, " fits"],
+    ) -> tuple[
+        Float64[np.ndarray, " fits"], Float64[np.ndarray, "fits groups width"], Float64[np.ndarray, "fits width"]
+    ]:
+        """Return slopes, groups' means and overall means of w − a·x for fits given by their sums."""
+        dim, each = x.shape[2], np.maximum(counts, 1.0)
+        within = self.cross.sum() - cross_gone - (np.einsum("fgd,fgd->fg", x, rows[:, :, :dim]) / each).sum(axis=1)
+        spread = self.square.sum() - square_gone - (np.einsum("fgd,fgd->fg", x, x) / each).sum(axis=1)
+        told = spread > 1e-9 * max(float(self.square.sum()), 1e-300)
+        slope = np.divide(within, spread, out=np.zeros_like(within), where=told)
+        rest = rows.copy()
+        rest[:, :, :dim] -= slope[:, None, None] * x
+        overall = rest.sum(axis=1) / np.maximum(counts.sum(axis=1), 1.0)[:, None]
+        return slope, rest / each[:, :, None], overall
+
+
+def _leave_out(
+    named: NamedRows, place: Int64[np.ndarray, " emoji"], group: Int64[np.ndarray, " emoji"]
+) -> tuple[
+    Float64[np.ndarray, " emoji"],
+    Float64[np.ndarray, "emoji width"],
+    Float64[np.ndarray, "emoji width"],
+    Float64[np.ndarray, " emoji"],
+]:
+    """For every row, of the fit without its family: the slope, a group's mean, the overall mean, the group's count."""
+    sums, width = _Sums(named), named.rows.shape[1]
+    n, families = len(place), int(place.max()) + 1
+    slope, counts = np.empty(n), np.empty(n)
+    means, overall = np.empty((n, width)), np.empty((n, width))
+    size = max(1, BLOCK_BYTES // (8 * named.groups * width))
+    for start in range(0, families, size):
+        here = np.flatnonzero((place >= start) & (place < start + size))
+        count = min(size, families - start)
+        at = (place[here] - start) * named.groups + named.group[here]
+        gone = np.bincount(at, minlength=count * named.groups).astype(np.float64)
+        x, rows = np.zeros((count * named.groups, named.x.shape[1])), np.zeros((count * named.groups, width))
+        np.add.at(x, at, named.x[here])
+        np.add.at(rows, at, named.rows[here])
+        left = sums.counts - gone.reshape(count, -1)
+        found = sums.solve(
+            left,
+            sums.x - x.reshape(count, named.groups, -1),
+            sums.rows - rows.reshape(count, named.groups, -1),
+            np.bincount(place[here] - start, weights=sums.cross[here], minlength=count),
+            np.bincount(place[here] - start, weights=sums.square[here], minlength=count),
+        )
+        own = place[here] - start
+        slope[here], overall[here] = found[0][own], found[2][own]
+        means[here], counts[here] = found[1][own, group[here]], left[own, group[here]]
+    return slope, means, overall, counts
+
+
+def _predict(
+    x: Float64[np.ndarray, "n dim"],
+    slope: Float64[np.ndarray, " n"],
+    means: Float64[np.ndarray, "n width"],
+    overall: Float64[np.ndarray, "n width"],
+    counts: Float64[np.ndarray, " n"],
+    shrinkage: Float64[np.ndarray, " n"],
+) -> Float64[np.ndarray, "n width"]:
+    """Return ŵ = a·x + B_g, B_g being n_g/(n_g + κ) of the group's own mean and the rest of everybody's."""
+    own = np.divide(counts, counts + shrinkage, out=np.zeros_like(counts), where=counts > 0)[:, None]
+    found: Float64[np.ndarray, "n width"] = own * means + (1 - own) * overall
+    found[:, : x.shape[1]] += slope[:, None] * x
+    return found

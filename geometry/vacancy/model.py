@@ -15,7 +15,7 @@ from geometry.names import name_queries, name_sums, near_ids
 from geometry.products import residual_view, residuals_of, row_biases
 from geometry.progress import track
 from geometry.vacancy.chance import Reliability, other_families, reliability, win_shares
-from geometry.vacancy.fit import HeldOut, NamedRows, hold_out, predict, r_squared
+from geometry.vacancy.fit import Fit, HeldOut, NamedRows, fit, hold_out, r_squared
 
 SHUFFLES = 20
 """Times the names are dealt out anew for the control of R²."""
@@ -50,10 +50,15 @@ class VacancyModel:
         """The head in the space that rows are predicted in."""
         return residual_view(self.head)
 
+    @cached_property
+    def whole(self) -> Fit:
+        """The fit with nothing left out, by which new names are predicted."""
+        return fit(self.named)
+
     @property
     def slope(self) -> float:
-        """a, of the fit with nothing left out."""
-        return float(self.held.fits.slope[-1])
+        """The fit's a."""
+        return self.whole.slope
 
     @property
     def shrinkage(self) -> float:
@@ -78,7 +83,9 @@ class VacancyModel:
     def r2_shuffled(self) -> tuple[float, ...]:
         """The same with the names dealt out at random, `SHUFFLES` times."""
         rng, found = np.random.default_rng(self.seed), []
-        for _ in track(range(SHUFFLES), "shuffled names", total=SHUFFLES, seconds=SHUFFLES * 0.1):
+        for _ in track(
+            range(SHUFFLES), "shuffled names", total=SHUFFLES, seconds=SHUFFLES * self.named.rows.size / 1e7
+        ):
             shuffled = self.named.named(rng.permutation(len(self.asked)))
             found.append(r_squared(hold_out(shuffled, seed=self.seed).errors(shuffled)))
         return tuple(found)
@@ -106,8 +113,7 @@ class VacancyModel:
     @cached_property
     def errors(self) -> Float64[np.ndarray, "emoji width"]:
         """w − ŵ without the family, by the guessed group: what a new name's row may be off by."""
-        guess = predict(self.held.fits, self.held.place, self.named.x, self.inferred, self.held.shrinkage)
-        return np.asarray(self.named.rows - guess)
+        return np.asarray(self.named.rows - hold_out(self.named, seed=self.seed, group=self.inferred).predicted)
 
     @cached_property
     def r2_inferred(self) -> float:
@@ -145,8 +151,7 @@ class VacancyModel:
         self, x: Float64[np.ndarray, "names dim"], group: Int64[np.ndarray, " names"]
     ) -> Float64[np.ndarray, "names width"]:
         """Predict the rows of new names, from the sums of their words' unit rows in `view`."""
-        last = np.full(len(x), len(self.held.fits.slope) - 1)
-        return predict(self.held.fits, last, x, group, np.full(len(x), self.shrinkage))
+        return self.whole.predict(x, group, self.shrinkage)
 
 
 def fit_vacancies(

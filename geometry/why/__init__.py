@@ -141,7 +141,7 @@ def _vacancy(
     head: Head, concept: Concept, options: WhyOptions, models: dict[float, VacancyModel | str]
 ) -> tuple[Vacancy | None, str]:
     """The vacancy of one expression, or why there is none; the fit is made once for all expressions alike."""
-    direction = sum(term.weight for term in concept.terms if term.kind == "direction")
+    direction = float(sum(term.weight for term in concept.terms if term.kind == "direction"))
     try:
         if direction not in models:
             allowed = head.candidates(options.among, keep_undertrained=options.keep_undertrained)
