@@ -1,5 +1,6 @@
 """The docs tell the truth: the command page is current, and what the README shows runs as pasted."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+import geometry as geo
+from geometry.lexicon import compounds
+from geometry.recall import census
+
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+README, WHY = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/why.md"))
 
 
 def test_the_command_page_is_current():
@@ -32,24 +38,50 @@ def test_the_readmes_snippets_run(index: int):
         assert done.stdout.strip() == _blocks("text")[index].strip()
 
 
-def test_the_readme_shows_what_the_commands_print():
-    """Every console block: after a line ``$ …`` stands exactly what the command prints."""
-    shown = 0
-    for block in _blocks("console"):
-        for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE):
-            program, rest = command.split(" ", 1)
-            module = {"geometry": "-m geometry", "python": ""}[program]
-            done = subprocess.run(
-                f"{sys.executable} {module} {rest}", shell=True, capture_output=True, text=True, cwd=ROOT
-            )
-            assert done.stdout.strip() == output.strip(), command
-            shown += 1
-    assert shown > 0
+def _shown() -> list[tuple[str, str]]:
+    """Every command of a console block of the README and docs/, with what stands below it."""
+    found = []
+    for page in PAGES:
+        for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+            found += re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
+    return found
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
+@pytest.mark.parametrize(("command", "output"), _shown(), ids=[command for command, _ in _shown()])
+def test_the_pages_show_what_the_commands_print(command: str, output: str):
+    program, rest = command.split(" ", 1)
+    module = {"geometry": "-m geometry", "python": ""}[program]
+    done = subprocess.run(f"{sys.executable} {module} {rest}", shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == output.strip()
+
+
+def test_the_readme_shows_commands():
+    assert "```console" in README
+
+
+@pytest.mark.parametrize(("name", "head"), [("MiniLM-L6", "minilm"), ("TinyStories 3M", "tinystories")])
+def test_the_figures_of_real_heads_are_what_the_census_gives(name: str, head: str, request: pytest.FixtureRequest):
+    found = census(geo.open_head(request.getfixturevalue(head)), among="words")
+    ways = [found.baselines[way] for way in ("last part alone", "first parts permuted", "parts permuted")]
+    told = [found.own.recall_at_1, *(way.recall_at_1 for way in ways), found.own.recall_at_5]
+    cells = [f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]" for one in told]
+    row = " | ".join([f"{found.n} of {len(compounds())}", *cells, f"`{found.space}`"])
+    assert any(name in line and row in line for line in WHY.splitlines())
+
+
+def test_the_story_tells_what_the_organisms_results_say():
+    results = json.loads((ROOT / "data" / "organisms" / "whole" / "results.json").read_text(encoding="utf-8"))
+    for kind in ("held-out", "nonce"):
+        ways = ("running, known prompts", "head alone", "vacancy")
+        hits = [results["said"][way]["counts"][kind]["subgroup"]["hits"] for way in ways]
+        assert re.search(r"\b{}\b[^.]*\b{}\b[^.]*\b{}\b".format(*hits), WHY), kind
+    phantoms = results["phantoms"]
+    rho = [f"{phantoms['rank_correlation'][key]:.2f}".replace("-", "−") for key in ("value", "low", "high")]
+    assert "rank correlation {} [{}, {}]".format(*rho) in WHY
+    assert f"{phantoms['same_subgroup']} names, {phantoms['same_subgroup_chance']:.1f} by chance" in WHY
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
         if not target.startswith("http"):

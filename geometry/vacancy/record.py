@@ -149,7 +149,8 @@ class Vacancy:
             yield "… of nonsense names", spread
         if self.hull is not None:
             hull = self.hull
-            yield "λ, out of the hull", f"{hull.value:.3g}, gap {hull.gap:.0e}"
+            proved = "" if hull.gap <= 1e-6 * max(hull.value, 1.0) else f", at most {hull.gap:.1g} too high"
+            yield "λ, out of the hull", f"{hull.value:.3g}{proved}"
             yield (
                 "… its percentile",
                 (
