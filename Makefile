@@ -24,6 +24,7 @@ bench: .venv/.tools
 
 docs: .venv/.tools
 	$(BIN)/python scripts/make_docs.py
+	$(BIN)/python scripts/make_figures.py
 
 .venv/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -155,6 +155,9 @@ def why(
     ] = None,
     vacancy: Annotated[bool, typer.Option(help="Predict the row that the name would have.")] = True,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
+    figure: Annotated[
+        Literal["why", "vacancy"], typer.Option(help="What -o draws: margins and phases, or how far P(win) holds.")
+    ] = "why",
     output: OutputOption = None,
     max_memory: MemoryOption = None,
     as_json: JsonOption = False,
@@ -177,7 +180,10 @@ def why(
             typer.echo("\n")
         _print(one, as_json)
     if output is not None:
-        _draw(found[0].figure, output)
+        missing = found[0].vacancy
+        if figure == "vacancy" and missing is None:
+            raise OptionError("--figure vacancy arrived, but no row was predicted: the notes above say why")
+        _draw(missing.figure if figure == "vacancy" and missing is not None else found[0].figure, output)
 
 
 @app.command()

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "figures"
 FIGURES: dict[str, tuple[str, ...]] = {
     "sea-horse.png": ("why", "sea + horse + emoji", "--no-vacancy"),
     "seahorse.png": ("why", "seahorse + emoji", "--no-vacancy"),
+    "reliability.png": ("why", "seahorse + emoji", "--figure", "vacancy"),
     "madeof.png": ("madeof", "🐠"),
     "census.png": ("census",),
     "phantoms.png": ("phantoms", "--name", "seahorse"),

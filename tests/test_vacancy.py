@@ -233,4 +233,6 @@ def test_it_is_told_in_json_and_table(composing: geo.Head) -> None:
     assert "row" not in record
     assert "R², family held out" in str(found)
     assert max(map(len, str(found).splitlines())) <= 100
+    assert found.vacancy is not None
+    assert found.vacancy.figure().get_axes()
     assert found.to_dict() == explain(composing, "sea + horse + emoji").to_dict()

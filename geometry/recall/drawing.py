@@ -6,6 +6,7 @@ import numpy as np
 
 from geometry.figures import Intervals, Measure, intervals
 from geometry.intervals import Figure
+from geometry.recall.measures import MEASURES
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -17,8 +18,6 @@ def draw_census(census: "geometry.recall.record.Census") -> "matplotlib.figure.F
     """Draw the full question beside its baselines, and recall@1 by group below."""
     full = "name + emoji" if census.among == "emoji" else "its parts"
     ways = {full: census.own, **census.baselines}
-    from geometry.recall.record import MEASURES
-
     shown = [key for key in MEASURES if getattr(census.own, key) is not None]
     measures = []
     for key in shown:

@@ -13,6 +13,16 @@ Values = Mapping[str, Float64[np.ndarray, " items"]]
 """Each measure's value for every item."""
 
 
+MEASURES = {
+    "recall_at_1": "recall@1",
+    "recall_at_5": "recall@5",
+    "mrr": "MRR",
+    "same_group": "vacated: group",
+    "same_subgroup": "subgroup",
+}
+"""The figures that a table has room for, and what it calls them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recall:
     """The figures of one way of asking: shares, and for ``mrr`` the mean of 1/rank, each from 0 to 1, higher better.

@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import geometry
 from geometry.head import Head
 from geometry.intervals import Figure
-from geometry.recall.measures import GroupRecall, Recall
+from geometry.recall.measures import MEASURES, GroupRecall, Recall
 from geometry.tables import Column, Table
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import pandas
-
-MEASURES = {
-    "recall_at_1": "recall@1",
-    "recall_at_5": "recall@5",
-    "mrr": "MRR",
-    "same_group": "vacated: group",
-    "same_subgroup": "subgroup",
-}
-"""The figures that a table has room for, and what it calls them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def find_vacancy(model: VacancyModel, concept: Concept, *, as_stored: bool = Fal
     lengths = np.linalg.norm(model.named.rows[:, : head.dim], axis=1)
     return Vacancy(
         name=" + ".join(dict.fromkeys(term.label for term in terms)),
+        about=f"head {head.name} ({head.fingerprint}) · space {view.space.name}",
         group=model.groups[int(group[0])],
         space=view.space.name,
         n=len(model.asked),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64
@@ -10,6 +10,9 @@ from jaxtyping import Float64
 from geometry.intervals import Figure
 from geometry.tables import Column, Table
 from geometry.vacancy.chance import Reliability
+
+if TYPE_CHECKING:
+    import matplotlib.figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Vacancy:
 
     Attributes:
         name: The terms it was made from.
+        about: The head, its fingerprint and the space, in one line.
         group: The Unicode group, guessed from the best emoji there is.
         space: Where the row was predicted.
         n, families: Emoji and families that the fit was made on.
@@ -86,6 +90,7 @@ class Vacancy:
     """
 
     name: str
+    about: str
     group: str
     space: str
     n: int
@@ -114,6 +119,12 @@ class Vacancy:
         del found["row"]
         found["r2_shuffled"] = dict(zip(("mean", "highest"), self.r2_shuffled, strict=True))
         return found
+
+    def figure(self) -> "matplotlib.figure.Figure":
+        """Draw how far P(win) can be trusted."""
+        from geometry.vacancy.drawing import draw_reliability
+
+        return draw_reliability(self)
 
     def table(self) -> Table:
         """Say it a line a question."""
