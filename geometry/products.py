@@ -5,7 +5,10 @@ from jaxtyping import Float, Float64
 
 from geometry.head import Head
 from geometry.linalg import on_sphere
-from geometry.moments import blocks
+from geometry.progress import track
+
+WIDE_BYTES = 2**20
+"""Float64 copies of so much at once stay in a core's cache, which is most of the time a pass takes."""
 
 
 def row_products(
@@ -13,12 +16,13 @@ def row_products(
 ) -> Float64[np.ndarray, "vocab queries"]:
     """Return w̃·v for every row w̃ in the head's space and every vector v; not finite where a row is not.
 
-    Memory: one decoded block and the result, vocab × queries in float64.
+    Memory: a few rows in float64 and the result, vocab × queries in float64.
     """
     x, offset = head.space.pull(vectors)
+    matrix, size = head.opened.matrix, max(32, WIDE_BYTES // (8 * head.dim))
     found = np.empty((head.vocab, len(x)))
     with np.errstate(invalid="ignore", over="ignore"):
-        for start, block in blocks(head.opened.matrix, label):
+        for start, block in track(matrix.blocks(size), label, total=-(-head.vocab // size), nbytes=matrix.nbytes):
             found[start : start + len(block)] = block.astype(np.float64) @ x.T
     found += offset
     return found
