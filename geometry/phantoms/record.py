@@ -113,8 +113,8 @@ class Phantoms:
         lost = [name for name in names if name not in known]
         if lost:
             raise OptionError(
-                f"{lost[0]!r} is none of the {len(known):,} names asked for: it is not in the lexicon, has an emoji, or "
-                "cannot be spelt; give it in a lexicon of your own"
+                f"{lost[0]!r} is none of the {len(known):,} names asked for: it is not in the lexicon, has an emoji, "
+                "or cannot be spelt; give it in a lexicon of your own"
             )
         return [one for one in self.phantoms if k is None or one.rank <= k or one.name in names]
 

@@ -14,10 +14,10 @@ from geometry.head import Head
 from geometry.intervals import discovery_rates
 from geometry.landing.record import text_of
 from geometry.lexicon import Noun, nouns
-from geometry.matching import match_measures, matched
 from geometry.names import Name, name_queries, near_ids, spell_name
 from geometry.phantoms.catalogue import has_emoji
 from geometry.phantoms.record import Control, Phantom, Phantoms
+from geometry.phantoms.shuffled import shuffle_names, size
 from geometry.products import residual_view, residuals_of
 
 CONTROLS = 1_000
@@ -32,6 +32,20 @@ class _Question:
     left_out: Sequence[frozenset[int]]
 
 
+@dataclass(frozen=True, eq=False)
+class _Residuals:
+    """What names ask with, made for as many of them at a time as are looked at."""
+
+    head: Head
+    names: Sequence[Name]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, part: slice, /) -> Float64[np.ndarray, "names dim"]:
+        return residuals_of(self.head, name_queries(self.head, self.names[part]))
+
+
 def find_phantoms(
     head: Head, lexicon: Sequence[Noun] | None = None, *, space: SpaceName | None = None, seed: int = 0
 ) -> Phantoms:
@@ -40,6 +54,9 @@ def find_phantoms(
     E(n) = the best emoji's score less the best other row's, for the name's words plus the emoji direction; words,
     their variants and what is masked are no candidates. belief(n) = the share of existing emoji whose own E, the rows
     of their family deleted, is at most E(n). p(n) = (1 + shuffled names with at least this E) / (1 + shuffled names).
+
+    Names and controls are asked together: one pass over the head for up to 16,384 of them, in the memory that
+    `geometry.contest.contest` states, however many names there are.
 
     Args:
         head: In another space than ``raw`` it answers in its own.
@@ -61,8 +78,8 @@ def find_phantoms(
     spelt = [(noun, name) for noun in free if (name := spell_name(head, noun.name))]
     if not spelt:
         raise OptionError(
-            f"no name is left of {len(given):,}: {len(given) - len(free):,} have an emoji, {len(free):,} cannot be spelt "
-            "by this head; give a lexicon with other names"
+            f"no name is left of {len(given):,}: {len(given) - len(free):,} have an emoji, {len(free):,} cannot be "
+            "spelt by this head; give a lexicon with other names"
         )
     rng = np.random.default_rng(seed)
     existing = _Question(
@@ -73,8 +90,8 @@ def find_phantoms(
     shuffled = _question(head, shuffle_names(head, own.names, min(CONTROLS, len(spelt)), rng))
     abstract = _question(head, _abstract(head, rng))
     every = [existing, own, shuffled, abstract]
-    sums = name_queries(head, [name for one in every for name in one.names])
-    found = contest(residual_view(head), residuals_of(head, sums), [gone for one in every for gone in one.left_out])
+    residuals = _Residuals(head, [name for one in every for name in one.names])
+    found = contest(residual_view(head), residuals, [gone for one in every for gone in one.left_out])
     ends = np.cumsum([len(one.names) for one in every])
     known, here, dealt, vague = (_part(found, *ends_) for ends_ in zip([0, *ends[:-1]], ends, strict=True))
     belief = beliefs(here.lead, known.lead)
@@ -103,30 +120,6 @@ def beliefs(
     ordered = np.sort(existing)
     shares: Float64[np.ndarray, " names"] = np.searchsorted(ordered, lead, side="right") / max(len(ordered), 1)
     return shares
-
-
-def shuffle_names(head: Head, names: Sequence[Name], count: int, rng: np.random.Generator) -> list[Name]:
-    """Return names that mean nothing: tokens of names of several dealt out anew, single ones replaced.
-
-    A name of several tokens keeps how many it has in each word, each of them taken from the same names; a name of one
-    token becomes a random word matched on row length and merge rank.
-    """
-    chosen = [names[i] for i in rng.choice(len(names), size=count, replace=False)] if count else []
-    pool = np.array([token for name in chosen if _size(name) > 1 for word in name for token in word], dtype=np.int64)
-    deck = iter(rng.permutation(pool).tolist())
-    words, measures = np.flatnonzero(head.candidates("words")), match_measures(head)
-    found: list[Name] = []
-    for name in chosen:
-        if _size(name) > 1:
-            found.append(tuple(tuple(next(deck) for _ in word) for word in name))
-        else:
-            others = words[words != name[0][0]]
-            found.append(((int(rng.choice(matched(others, name[0][0], measures))),),) if len(others) else name)
-    return found
-
-
-def _size(name: Name) -> int:
-    return sum(map(len, name))
 
 
 def _question(head: Head, names: Sequence[Name]) -> _Question:
@@ -170,7 +163,7 @@ def _tell(
             rank=rank,
             name=given[i].name,
             category=given[i].category,
-            tokens=_size(names[i]),
+            tokens=size(names[i]),
             lead=float(found.lead[i]),
             belief=float(belief[i]),
             p=float(p[i]),
