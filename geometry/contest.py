@@ -87,9 +87,9 @@ def contest(
         head: In the space whose rows meet residuals: `geometry.products.residual_view`.
         residuals: As `geometry.products.residuals_of` gives them; up to `AT_ONCE` take one pass over the head.
         left_out: For each residual the rows that are no candidates: inputs, variants, a family.
-        candidates: Rows that may win at all; by default every finite, unmasked one.
+        candidates: Rows that may win at all, of those that are finite; by default every unmasked one.
     """
-    allowed = head.candidates() if candidates is None else candidates
+    allowed = head.candidates() if candidates is None else candidates & head.opened.finite
     is_emoji = np.zeros(head.vocab, dtype=np.bool_)
     is_emoji[head.opened.emoji_ids] = True
     emoji, other = np.full(len(residuals), -1), np.full(len(residuals), -1)
