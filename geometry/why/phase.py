@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -205,7 +205,9 @@ def _grid(
     """Who wins at each point of a grid, first weight along columns, and by how much; scores are divided by s."""
     gram, radius = ledger.grams(), np.sqrt(ledger.head.dim)
 
-    def scan(side: int, rows: Int64[np.ndarray, " rows"]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def scan(
+        side: int, rows: Int64[np.ndarray, " rows"]
+    ) -> tuple[Int64[np.ndarray, "side side"], Float64[np.ndarray, "side side"]]:
         steps = np.linspace(*window, side)
         first, second = (axis.ravel() for axis in np.meshgrid(steps, steps))
         weights = np.tile(ledger.weights, (len(first), 1))
