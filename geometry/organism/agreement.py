@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int64
 
 from geometry.chance import compare
 from geometry.head import Head
@@ -70,7 +71,7 @@ def phantom_beliefs(head: Head, listener: Listener, templates: Sequence[str], se
     said = [listener.lead(one.name, templates) for one in asked]
     running = np.array([one.lead for one in said])
 
-    def correlation(places: np.ndarray[Any, Any]) -> float:
+    def correlation(places: Int64[np.ndarray, " drawn"]) -> float:
         return rank_correlation(alone[places], running[places])
 
     same = [a.subgroup == b.emoji.subgroup for a, b in zip(asked, said, strict=True)]
