@@ -28,4 +28,5 @@ def _named() -> frozenset[tuple[str, ...]]:
             found.add(words)
             if len(words) > 1 and words[-1] in _ENDINGS:
                 found.add(words[:-1])
-    return frozenset(found)
+    # a keyword of signs alone has no words, and neither has a name that no head can spell
+    return frozenset(found - {()})

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -92,8 +93,8 @@ def find_phantoms(
     every = [existing, own, shuffled, abstract]
     residuals = _Residuals(head, [name for one in every for name in one.names])
     found = contest(residual_view(head), residuals, [gone for one in every for gone in one.left_out])
-    ends = np.cumsum([len(one.names) for one in every])
-    known, here, dealt, vague = (_part(found, *ends_) for ends_ in zip([0, *ends[:-1]], ends, strict=True))
+    ends = np.cumsum([len(one.names) for one in every]).tolist()
+    known, here, dealt, vague = (_part(found, *pair) for pair in pairwise([0, *ends]))
     belief = beliefs(here.lead, known.lead)
     p = (1 + (dealt.lead[None, :] >= here.lead[:, None]).sum(axis=1)) / (1 + len(dealt.lead))
     order = np.lexsort((np.arange(len(spelt)), -here.lead))

@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float64, Int64
 
 import geometry
 from geometry.errors import OptionError
@@ -48,14 +49,20 @@ class Several:
     agreements: tuple[Agreement, ...]
 
     def table(self, k: int | None = None, names: Sequence[str] = ()) -> Table:
-        """The first k names, 20 by default, and some names besides: E, belief and best emoji a head."""
-        told = {one.name: i for i, one in enumerate(self.heads[0].phantoms)}
-        shown = self.heads[0].first(None, names) if names else []
-        wanted = [*self.names[: SHOWN if k is None else k], *(one.name for one in shown if one.name in names)]
+        """The first k names, 20 by default, and some names besides: E, belief and best emoji a head.
+
+        Raises:
+            OptionError: k is not positive, or no head was asked for a name.
+        """
+        self.heads[0].first(k)
         index = [{one.name: one for one in head.phantoms} for head in self.heads]
+        for name in names:
+            if not any(name in found for found in index):
+                self.heads[0].first(k, [name])
         rows = []
-        for name in dict.fromkeys(wanted):
-            cells = [name, self.heads[0].phantoms[told[name]].category]
+        for name in dict.fromkeys([*self.names[: SHOWN if k is None else k], *names]):
+            category = next(found[name].category for found in index if name in found)
+            cells = [name, category]
             for found in index:
                 cells.append(f"{found[name].lead:+.1f} {found[name].belief:.2f}" if name in found else "–")
             best = "  ".join(dotted(found[name].emoji_text) if name in found else "–" for found in index)
@@ -126,7 +133,7 @@ def several(heads: Sequence[Phantoms]) -> Several:
         pairs = [(index[one][name], index[other][name]) for name in common]
         leads = np.array([[a.lead, b.lead] for a, b in pairs])
 
-        def statistic(drawn: np.ndarray[Any, Any], leads: np.ndarray[Any, Any] = leads) -> float:
+        def statistic(drawn: Int64[np.ndarray, " drawn"], leads: Float64[np.ndarray, "names 2"] = leads) -> float:
             return rank_correlation(leads[drawn, 0], leads[drawn, 1])
 
         figure = resampled(statistic, np.arange(len(common)), heads[one].seed)
