@@ -4,11 +4,11 @@
 
 Cold starts are new processes on a warm disk cache, the median of nine; the limit is an interpreter that does nothing.
 Searches run on a head made by seed, prepared (mask, mean and lengths computed once), in space ``raw``; the limits are
-one pass over the head's bytes and the bare product in float32, the rival is ``faiss.knn`` on a float32 copy.
+one pass over the head's bytes and the bare product in float32, the rival is ``faiss.knn`` on a float32 copy. Names and
+explanations: ``benchmarks/phantoms.py``.
 """
 
 import argparse
-import json
 import platform
 import statistics
 import subprocess
@@ -21,7 +21,8 @@ from pathlib import Path
 import faiss
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from heads import write_head
+from phantoms import phantom_rows
 
 import geometry as geo
 from geometry.scoring import score_with
@@ -68,9 +69,7 @@ def cold_rows() -> list[tuple[str, ...]]:
 
 def search_rows(vocab: int, dim: int, folder: Path) -> list[tuple[str, ...]]:
     """One query and a thousand on a bf16 head made by seed."""
-    weight = torch.randn(vocab, dim, generator=torch.Generator().manual_seed(0)).to(torch.bfloat16)
-    save_file({"lm_head.weight": weight}, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_type": "llama", "tie_word_embeddings": False}))
+    write_head(folder, vocab, dim)
     head = geo.open_head(folder)
     start = time.perf_counter()
     allowed = head.candidates()
@@ -112,6 +111,8 @@ def main() -> None:
     if not asked.cold_only:
         with tempfile.TemporaryDirectory() as folder:
             rows += search_rows(asked.vocab, asked.dim, Path(folder))
+        with tempfile.TemporaryDirectory() as folder:
+            rows += phantom_rows(asked.vocab, asked.dim, Path(folder))
     columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
     title = (f"geometry {geo.__version__} on {platform.machine()}, {torch.get_num_threads()} threads",)
     print(Table(title, columns, tuple(rows)).text())

@@ -1,0 +1,102 @@
+"""The rows of the speed table about names: thousands asked of a head at once, and a sum explained.
+
+Names are those of the bundled lexicon with their controls, asked of random rows under a tokenizer with words and whole
+emoji. The limits are the bare product of the same shape in float32 and one pass over the head's bytes. Memory is what
+the process takes of its own (``RssAnon``) beyond what it had before, so without the mapped head.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from heads import write_head
+
+import geometry as geo
+from geometry.names import name_queries
+from geometry.phantoms import find_phantoms
+from geometry.why import WhyOptions, explain
+
+
+def phantom_rows(vocab: int, dim: int, folder: Path) -> list[tuple[str, ...]]:
+    """All names without an emoji in one scan, beside the bare product; its memory; one sum explained."""
+    write_head(folder, vocab, dim, words=True)
+    head = geo.open_head(folder).folded()
+    head.candidates()
+    name_queries(head, [])  # means and vocabulary: once a head
+    found, seconds, megabytes = _watched(lambda: find_phantoms(head))
+    queries = len(found.phantoms) + found.existing.n + sum(one.n for one in found.controls)
+    stored = head.opened.matrix.raw_block(0, vocab)
+    touched = _fewest(lambda: int(stored.reshape(-1).view(np.uint64).sum()))
+    product = _product(head, queries)
+    why = _fewest(lambda: explain(head, "sea + horse + emoji", WhyOptions(vacancy=False)))
+    name = f"{vocab:,} × {dim:,} bf16"
+    label = f"{name}: {len(found.phantoms):,} phantoms, with controls {queries:,} names"
+    return [
+        (label, f"{seconds:.1f} s", "1", ""),
+        ("    against bare fp32 product", f"{product:.1f} s", f"{seconds / product:.2f}", "ours ÷ it"),
+        ("    against one pass over the bytes", f"{touched * 1e3:.0f} ms", f"{seconds / touched:.0f}", "ours ÷ it"),
+        ("    memory above the mapped head", f"{megabytes:.0f} MB", "–", "≤ 400 MB: " + _met(megabytes <= 400)),
+        (f"{name}: why, without its vacancy", f"{why * 1e3:.0f} ms", "1", ""),
+        ("    against one pass over the bytes", f"{touched * 1e3:.0f} ms", f"{why / touched:.1f}", "ours ÷ it"),
+    ]
+
+
+def _product(head: geo.Head, queries: int) -> float:
+    """Seconds of the bare float32 product of all rows and so many vectors, the rows a block at a time in memory."""
+    vectors = np.random.default_rng(0).normal(size=(queries, head.dim)).astype(np.float32)
+    size, seconds = 4_096, 0.0
+    for start in range(0, head.vocab, size):
+        rows = head.opened.matrix.block(start, start + size)
+        before = time.perf_counter()
+        vectors @ rows.T
+        seconds += time.perf_counter() - before
+    return seconds
+
+
+def _fewest(action: Callable[[], object], times: int = 3) -> float:
+    """Fewest seconds of an action, run once before to warm up."""
+    action()
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def _watched(action: Callable[[], object]) -> tuple[Any, float, float]:
+    """What an action gives, its seconds, and the most megabytes it took beyond what was taken before."""
+    before, most, done = _anonymous(), [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            most[0] = max(most[0], _anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start = time.perf_counter()
+    try:
+        result = action()
+    finally:
+        seconds = time.perf_counter() - start
+        done.set()
+        watcher.join()
+    return result, seconds, max(most[0] - before, 0.0)
+
+
+def _anonymous() -> float:
+    """Megabytes in memory that belong to no file; not a number where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return float("nan")
+    found = re.search(r"RssAnon:\s+(\d+)", status)
+    return int(found[1]) / 1024 if found else float("nan")
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "MISSED"
