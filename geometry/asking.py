@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int64
 from geometry.errors import TokenError
 from geometry.families import families, head_word
 from geometry.head import Head
-from geometry.names import name_sums, whole_words
+from geometry.names import Name, as_names, name_sums, whole_words
 from geometry.standings import scores_of, standings
 from geometry.tokens.emoji import Emoji
 
@@ -37,6 +37,11 @@ class Items:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def names(self) -> list[Name]:
+        """Each one's words as names have them: a token a word."""
+        return as_names(self.words)
 
     def take(self, keep: Bool[np.ndarray, " emoji"]) -> "Items":
         """Return those of the items that ``keep`` says."""
@@ -132,7 +137,7 @@ def ask(head: Head, asked: Items, words: Sequence[tuple[int, ...]], *, direction
         words, their variants and other rows of the emoji itself are no candidates.
     """
     raw = head.space.name == "raw"
-    queries = name_sums(head, [[(token,) for token in ids] for ids in words])
+    queries = name_sums(head, as_names(words))
     own_rows = head.rows(asked.ids).astype(np.float64)
     correction = np.zeros(len(asked))
     if direction:

@@ -154,6 +154,12 @@ def why(
         typer.Option(metavar="TERM", help="A term that the phase diagram varies: two, or three of three; repeatable."),
     ] = None,
     vacancy: Annotated[bool, typer.Option(help="Predict the row that the name would have.")] = True,
+    hull: Annotated[
+        bool | None,
+        typer.Option(
+            "--hull/--no-hull", help="Measure λ of that row; by default on heads of at most 32,768,000 numbers."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything drawn.")] = 0,
     figure: Annotated[
         Literal["why", "vacancy"], typer.Option(help="What -o draws: margins and phases, or how far P(win) holds.")
@@ -168,7 +174,7 @@ def why(
 
     settings = WhyOptions(
         k=k, rivals=tuple(rival or ()), among=among, keep_undertrained=keep_undertrained, as_stored=as_stored,
-        cascade=cascade, vary=tuple(vary or ()), vacancy=vacancy, seed=seed,
+        cascade=cascade, vary=tuple(vary or ()), vacancy=vacancy, hull=hull, seed=seed,
     )  # fmt: skip
     if output is not None and len(expressions) != 1:
         raise OptionError(

@@ -49,7 +49,8 @@ def resampled(
     """Return a statistic of item places with its percentile interval over resamples of whole families.
 
     Args:
-        statistic: Takes the places of the items drawn, some of them several times.
+        statistic: Takes the places of the items drawn, some of them several times; draws for which it is NaN are
+            left out of the interval.
         family: The number of each item's family.
     """
     _, index = np.unique(family, return_inverse=True)
@@ -60,16 +61,30 @@ def resampled(
         statistic(np.concatenate([members[i] for i in rng.integers(0, len(members), size=len(members))]))
         for _ in range(RESAMPLES)
     ]
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+    known = np.array(values)[np.isfinite(values)]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return Figure(statistic(np.arange(len(family))), float(low), float(high))
 
 
-def rank_correlation(one: Float64[np.ndarray, " items"], other: Float64[np.ndarray, " items"]) -> float:
-    """Return Spearman's ρ, from −1 to 1; NaN where one side is constant."""
+def rank_correlation(
+    one: Float64[np.ndarray, " items"],
+    other: Float64[np.ndarray, " items"],
+    *,
+    within: Int64[np.ndarray, " items"] | None = None,
+) -> float:
+    """Return Spearman's ρ, from −1 to 1; NaN where one side is constant.
+
+    Args:
+        one, other: What is ranked, over all items.
+        within: Each item's stratum: ranks are then taken less their stratum's mean, so that what strata differ in
+            counts for nothing.
+    """
     from scipy.stats import rankdata
 
     a, b = rankdata(one), rankdata(other)
-    a, b = a - a.mean(), b - b.mean()
+    strata = np.zeros(len(a), dtype=np.int64) if within is None else np.unique(within, return_inverse=True)[1]
+    sizes = np.bincount(strata)
+    a, b = (ranks - (np.bincount(strata, weights=ranks) / sizes)[strata] for ranks in (a, b))
     size = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / size if size else float("nan")
 

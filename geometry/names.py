@@ -48,6 +48,11 @@ def whole_words(head: Head, name: str) -> Word:
     return tuple(ids[0] for ids in spelt) if all(len(ids) == 1 for ids in spelt) else ()
 
 
+def as_names(words: Iterable[Iterable[int]]) -> list[Name]:
+    """Return names of which every token is a word of its own."""
+    return [tuple((token,) for token in ids) for ids in words]
+
+
 def name_sums(
     head: Head, names: Sequence[Sequence[Iterable[int]]], *, as_stored: bool | None = None
 ) -> Float64[np.ndarray, "names dim"]:

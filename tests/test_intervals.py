@@ -131,3 +131,15 @@ def test_an_interval_lies_within_what_was_given(values: np.ndarray, seed: int) -
     assert values.min() - room <= found.low <= found.high <= values.max() + room
     up = mean_figure(values + 1000, np.arange(len(values)) // 2, seed)
     assert (up.value, up.low, up.high) == pytest.approx((found.value + 1000, found.low + 1000, found.high + 1000))
+
+
+def test_what_strata_differ_in_counts_for_nothing() -> None:
+    rng = np.random.default_rng(0)
+    stratum = rng.integers(0, 3, size=600)
+    one, other = rng.normal(size=(2, 600)) + 5.0 * stratum
+    assert rank_correlation(one, other) > 0.7
+    assert abs(rank_correlation(one, other, within=stratum)) < 0.12
+    together = one + 0.1 * rng.normal(size=600)
+    assert rank_correlation(one, together, within=stratum) > 0.9
+    assert rank_correlation(one, other, within=np.zeros(600, dtype=np.int64)) == rank_correlation(one, other)
+    assert np.isnan(rank_correlation(one[:3], other[:3], within=np.arange(3)))

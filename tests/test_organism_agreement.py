@@ -1,5 +1,7 @@
 """The organism's ways of asking against each other, with answers made up so that the truth is known."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -7,7 +9,7 @@ from scipy.stats import spearmanr
 import geometry as geo
 from geometry.organism import agreement
 from geometry.organism.answers import Answer, Name
-from geometry.organism.listen import Lead
+from geometry.organism.listen import Lead, Listener
 from geometry.phantoms import find_phantoms
 from geometry.tokens.emoji import catalogue, lookup
 
@@ -36,20 +38,21 @@ def test_ways_of_asking_are_all_held_against_each_other() -> None:
     assert [one["ways"] for one in agreement.agreements(said)] == [["a", "b"], ["a", "c"], ["b", "c"]]
 
 
-class Echo:
+class Echo(Listener):
     """A listener that says of each name what the head's own ranking says, or the opposite."""
 
     def __init__(self, head: geo.Head, sign: float) -> None:
-        self._leads = {one.name: one.lead * sign for one in find_phantoms(head).phantoms}
+        super().__init__(None, None, (), ())
+        object.__setattr__(self, "_leads", {one.name: one.lead * sign for one in find_phantoms(head).phantoms})
 
-    def lead(self, name: str, templates: list[str]) -> Lead:
+    def lead(self, name: str, templates: Sequence[str]) -> Lead:
         return Lead(self._leads[name], catalogue()[0])
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_model_that_says_what_the_head_says_agrees_with_it(composing: geo.Head, sign: float) -> None:
     head = composing.in_space("folded")
-    found = agreement.phantom_beliefs(head, Echo(head, sign), ["the {name} emoji"], 0)  # type: ignore[arg-type]
+    found = agreement.phantom_beliefs(head, Echo(head, sign), ["the {name} emoji"], 0)
     assert found["rank_correlation"]["value"] == pytest.approx(sign)
     assert found["n"] == min(agreement.NAMES, len(find_phantoms(head).phantoms))
     leads = np.array([one.lead for one in find_phantoms(head).phantoms])

@@ -62,13 +62,17 @@ def test_it_is_the_brute_force(arbitrary: Head, space: str) -> None:
     np.testing.assert_allclose(found.existing.leads, existing, rtol=1e-9, atol=1e-9)
     assert len(found.phantoms) == len(ASKED)
     shuffled = np.array(found.controls[0].leads)
+    sizes = [min(sum(map(len, spell_name(head, name))), 4) for name in ASKED]
+    strata = dict(zip(sorted(set(sizes)), np.split(shuffled, len(set(sizes))), strict=True))
     for one in found.phantoms:
         gone = near_ids(head, spell_name(head, one.name))
         lead, emoji, other = best_two(head, " + ".join([*one.name.split(), "emoji"]), gone)
         assert one.lead == pytest.approx(lead, rel=1e-9)
         assert (one.emoji, one.other, one.winner) == (emoji, other, emoji if lead > 0 else other)
         assert one.belief == np.mean([one.lead >= value for value in found.existing.leads])
-        assert one.p == (1 + sum(shuffled >= one.lead)) / (1 + len(shuffled))
+        null = strata[min(one.tokens, 4)]
+        assert len(null) == 500
+        assert one.p == (1 + sum(null >= one.lead)) / (1 + len(null))
     leads, p = [one.lead for one in found.phantoms], np.array([one.p for one in found.phantoms])
     assert leads == sorted(leads, reverse=True)
     assert [one.rank for one in found.phantoms] == list(range(1, len(ASKED) + 1))
@@ -210,7 +214,8 @@ def test_controls_are_told_beside(composing: Head) -> None:
     for one in (found.existing, *found.controls):
         assert (one.low, one.median, one.high) == pytest.approx(tuple(np.percentile(one.leads, [5, 50, 95])))
         assert one.belief == pytest.approx(beliefs(np.array(one.leads), np.array(found.existing.leads)).mean())
-    assert found.controls[0].n == len(ASKED)
+    lengths = {min(one.tokens, 4) for one in found.phantoms}
+    assert found.controls[0].n == 500 * len(lengths)
     assert found.controls[1].n > 900
 
 

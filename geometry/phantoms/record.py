@@ -27,7 +27,7 @@ class Phantom:
         tokens: How many the head spells it with.
         lead: E: the best emoji's score less the best other row's; above 0 an emoji wins.
         belief: Share of existing emoji whose E, their family deleted, is at most this.
-        p, q: Share of shuffled names with at least this E, and its false discovery rate over the names (Benjamini &
+        p, q: Share of shuffled names of as many tokens with at least this E, and its false discovery rate (Benjamini &
             Hochberg): the null is that the name is one of those.
         winner, winner_text: Where it snaps: the best row of all.
         emoji, emoji_text, subgroup: The best emoji.

@@ -21,8 +21,14 @@ from geometry.phantoms.record import Control, Phantom, Phantoms
 from geometry.phantoms.shuffled import shuffle_names, size
 from geometry.products import residual_view, residuals_of
 
-CONTROLS = 1_000
-"""Shuffled names, and abstract nouns, that are asked for besides."""
+SHUFFLED = 500
+"""Shuffled names that are asked for besides, of each number of tokens: E falls as names get longer, in any head."""
+
+LONG = 4
+"""Names of so many tokens and more are held against each other."""
+
+ABSTRACT = 1_000
+"""Abstract nouns that are asked for besides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +60,8 @@ def find_phantoms(
 
     E(n) = the best emoji's score less the best other row's, for the name's words plus the emoji direction; words,
     their variants and what is masked are no candidates. belief(n) = the share of existing emoji whose own E, the rows
-    of their family deleted, is at most E(n). p(n) = (1 + shuffled names with at least this E) / (1 + shuffled names).
+    of their family deleted, is at most E(n). p(n) = (1 + shuffled names with at least this E) / (1 + shuffled names),
+    of shuffled names with as many tokens.
 
     Names and controls are asked together: one pass over the head for up to 16,384 of them, in the memory that
     `geometry.contest.contest` states, however many names there are.
@@ -84,11 +91,19 @@ def find_phantoms(
         )
     rng = np.random.default_rng(seed)
     existing = _Question(
-        [tuple((token,) for token in ids) for ids in asked.words],
+        asked.names,
         [near_ids(head, [ids]) | kin for ids, kin in zip(asked.words, family_rows(head, asked), strict=True)],
     )
     own = _question(head, [name for _, name in spelt])
-    shuffled = _question(head, shuffle_names(head, own.names, min(CONTROLS, len(spelt)), rng))
+    lengths = _lengths(own.names)
+    dealt_names = [
+        name
+        for length in np.unique(lengths)
+        for name in shuffle_names(
+            head, [own.names[i] for i in np.flatnonzero(lengths == length).tolist()], SHUFFLED, rng
+        )
+    ]
+    shuffled = _question(head, dealt_names)
     abstract = _question(head, _abstract(head, rng))
     every = [existing, own, shuffled, abstract]
     residuals = _Residuals(head, [name for one in every for name in one.names])
@@ -96,7 +111,7 @@ def find_phantoms(
     ends = np.cumsum([len(one.names) for one in every]).tolist()
     known, here, dealt, vague = (_part(found, *pair) for pair in pairwise([0, *ends]))
     belief = beliefs(here.lead, known.lead)
-    p = (1 + (dealt.lead[None, :] >= here.lead[:, None]).sum(axis=1)) / (1 + len(dealt.lead))
+    p = _p_values(here.lead, lengths, dealt.lead, _lengths(dealt_names))
     order = np.lexsort((np.arange(len(spelt)), -here.lead))
     told = _tell(head, [noun for noun, _ in spelt], [name for _, name in spelt], here, belief, p, order)
     return Phantoms(
@@ -123,6 +138,25 @@ def beliefs(
     return shares
 
 
+def _lengths(names: Sequence[Name]) -> Int64[np.ndarray, " names"]:
+    return np.array([min(size(name), LONG) for name in names], dtype=np.int64)
+
+
+def _p_values(
+    lead: Float64[np.ndarray, " names"],
+    length: Int64[np.ndarray, " names"],
+    dealt: Float64[np.ndarray, " shuffled"],
+    dealt_length: Int64[np.ndarray, " shuffled"],
+) -> Float64[np.ndarray, " names"]:
+    """Return (1 + shuffled names of this length with at least this E) / (1 + shuffled names of this length)."""
+    p = np.ones(len(lead))
+    for one in np.unique(length):
+        null = np.sort(dealt[dealt_length == one])
+        here = length == one
+        p[here] = (1 + len(null) - np.searchsorted(null, lead[here], side="left")) / (1 + len(null))
+    return p
+
+
 def _question(head: Head, names: Sequence[Name]) -> _Question:
     return _Question(names, [near_ids(head, name) for name in names])
 
@@ -130,7 +164,7 @@ def _question(head: Head, names: Sequence[Name]) -> _Question:
 def _abstract(head: Head, rng: np.random.Generator) -> list[Name]:
     """Abstract nouns of the bundled lexicon that have no emoji, as the head spells them."""
     every = [noun for noun in nouns() if not noun.concrete and not has_emoji(noun)]
-    drawn = sorted(rng.choice(len(every), size=min(CONTROLS, len(every)), replace=False).tolist())
+    drawn = sorted(rng.choice(len(every), size=min(ABSTRACT, len(every)), replace=False).tolist())
     return [name for i in drawn if (name := spell_name(head, every[i].name))]
 
 

@@ -1,7 +1,7 @@
 """Several heads asked for the same phantoms: one table, and how far their rankings agree."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
 
@@ -11,7 +11,9 @@ from jaxtyping import Float64, Int64
 import geometry
 from geometry.errors import OptionError
 from geometry.intervals import Figure, rank_correlation, resampled
+from geometry.names import words_of
 from geometry.phantoms.record import SHOWN, Phantoms
+from geometry.phantoms.search import LONG
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -22,14 +24,16 @@ class Agreement:
 
     Attributes:
         one, other: Their places among the heads.
-        rank_correlation: Spearman's ρ of E over the names both can spell, with its interval over names resampled.
+        rank_correlation: Spearman's ρ of E over the names both can spell, ranks taken less the mean rank of names of
+            as many tokens in both (longer names have a lower E in any head); with its interval over last words
+            resampled; None where too few names differ.
         same_emoji: Share of those names for which both name the same emoji best.
         n: How many names.
     """
 
     one: int
     other: int
-    rank_correlation: Figure
+    rank_correlation: Figure | None
     same_emoji: float
     n: int
 
@@ -83,7 +87,7 @@ class Several:
             "agreements": [
                 {
                     "heads": [self.heads[one.one].head.fingerprint, self.heads[one.other].head.fingerprint],
-                    "rank_correlation": vars_of(one.rank_correlation),
+                    "rank_correlation": None if one.rank_correlation is None else asdict(one.rank_correlation),
                     "same_emoji": one.same_emoji,
                     "n": one.n,
                 }
@@ -105,15 +109,11 @@ class Several:
 
     def _said(self, one: Agreement) -> str:
         letters, rho = self._letters(), one.rank_correlation
+        figure = "not to be had" if rho is None else f"{rho.value:.2f} [{rho.low:.2f} {rho.high:.2f}]"
         return (
-            f"{letters[one.one]} and {letters[one.other]} agree on {one.n:,} names with rank correlation "
-            f"{rho.value:.2f} [{rho.low:.2f} {rho.high:.2f}], and on the best emoji of {one.same_emoji:.0%}"
+            f"{letters[one.one]} and {letters[one.other]} agree on {one.n:,} names: rank correlation {figure}, lengths in "
+            f"tokens accounted for; the same best emoji for {one.same_emoji:.0%}"
         )
-
-
-def vars_of(figure: Figure) -> dict[str, float]:
-    """A figure as JSON has it."""
-    return {"value": figure.value, "low": figure.low, "high": figure.high}
 
 
 def several(heads: Sequence[Phantoms]) -> Several:
@@ -132,11 +132,19 @@ def several(heads: Sequence[Phantoms]) -> Several:
     for one, other in combinations(range(len(heads)), 2):
         pairs = [(index[one][name], index[other][name]) for name in common]
         leads = np.array([[a.lead, b.lead] for a, b in pairs])
+        lengths = np.array([LONG * min(a.tokens, LONG) + min(b.tokens, LONG) for a, b in pairs])
 
-        def statistic(drawn: Int64[np.ndarray, " drawn"], leads: Float64[np.ndarray, "names 2"] = leads) -> float:
-            return rank_correlation(leads[drawn, 0], leads[drawn, 1])
+        def statistic(
+            drawn: Int64[np.ndarray, " drawn"],
+            leads: Float64[np.ndarray, "names 2"] = leads,
+            lengths: Int64[np.ndarray, " names"] = lengths,
+        ) -> float:
+            return rank_correlation(leads[drawn, 0], leads[drawn, 1], within=lengths[drawn])
 
-        figure = resampled(statistic, np.arange(len(common)), heads[one].seed)
+        last = [words_of(name)[-1] for name in common]
+        family = np.array([last.index(word) for word in last], dtype=np.int64)
+        figure = resampled(statistic, family, heads[one].seed)
+        told = figure if np.isfinite([figure.value, figure.low, figure.high]).all() else None
         same = float(np.mean([a.emoji_text.strip() == b.emoji_text.strip() for a, b in pairs]))
-        agreements.append(Agreement(one, other, figure, same, len(common)))
+        agreements.append(Agreement(one, other, told, same, len(common)))
     return Several(tuple(heads), names, tuple(agreements))

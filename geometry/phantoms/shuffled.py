@@ -15,9 +15,10 @@ def shuffle_names(head: Head, names: Sequence[Name], count: int, rng: np.random.
     """Return names that mean nothing: tokens of names of several dealt out anew, single ones replaced.
 
     A name of several tokens keeps how many it has in each word, each of them taken from the same names; a name of one
-    token becomes a random word matched on row length and merge rank.
+    token becomes a random word matched on row length and merge rank. Where more are wanted than there are names, some
+    are shuffled several times.
     """
-    chosen = [names[i] for i in rng.choice(len(names), size=count, replace=False)] if count else []
+    chosen = [names[i] for i in rng.choice(len(names), size=count, replace=count > len(names))] if count else []
     pool = np.array([token for name in chosen if size(name) > 1 for word in name for token in word], dtype=np.int64)
     deck = iter(rng.permutation(pool).tolist())
     words = _matched_words(head)

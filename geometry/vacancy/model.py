@@ -1,7 +1,6 @@
 """What a head's existing emoji teach of the rows that names have, fitted once for every name asked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -75,8 +74,7 @@ class VacancyModel:
     @cached_property
     def r2_groups_alone(self) -> float:
         """The same of a model that knows no names."""
-        blank = NamedRows(np.zeros_like(self.named.x), self.named.rows, self.named.group, self.named.family,
-                          self.named.groups)  # fmt: skip
+        blank = replace(self.named, x=np.zeros_like(self.named.x))
         return r_squared(hold_out(blank, seed=self.seed).errors(blank))
 
     @cached_property
@@ -93,15 +91,14 @@ class VacancyModel:
     @cached_property
     def residuals(self) -> Float64[np.ndarray, "emoji dim"]:
         """What each emoji's own name asks with."""
-        return residuals_of(self.head, name_queries(self.head, [_words(ids) for ids in self.asked.words],
-                                                    self.direction))  # fmt: skip
+        return residuals_of(self.head, name_queries(self.head, self.asked.names, self.direction))
 
     @cached_property
     def vacated(self) -> Contest:
         """Who wins each emoji's own question once its family is gone."""
         left_out = [
-            near_ids(self.head, _words(ids)) | kin
-            for ids, kin in zip(self.asked.words, family_rows(self.head, self.asked), strict=True)
+            near_ids(self.head, name) | kin
+            for name, kin in zip(self.asked.names, family_rows(self.head, self.asked), strict=True)
         ]
         return contest(self.view, self.residuals, left_out, candidates=self.candidates)
 
@@ -175,7 +172,7 @@ def fit_vacancies(
         rows = np.column_stack([rows, biases[asked.ids]])
     groups = tuple(dict.fromkeys(entry.group for entry in asked.emoji))
     named = NamedRows(
-        x=name_sums(view, [_words(ids) for ids in asked.words], as_stored=False),
+        x=name_sums(view, asked.names, as_stored=False),
         rows=rows,
         group=np.array([groups.index(entry.group) for entry in asked.emoji], dtype=np.int64),
         family=asked.family,
@@ -183,7 +180,3 @@ def fit_vacancies(
     )
     allowed = head.candidates() if candidates is None else candidates
     return VacancyModel(head, asked, named, groups, hold_out(named, seed=seed), allowed, direction, seed)
-
-
-def _words(ids: Sequence[int]) -> list[tuple[int]]:
-    return [(token,) for token in ids]

@@ -14,7 +14,7 @@ from geometry.why.angles import flip_angles, win_angles
 from geometry.why.attribution import Margin, contributions, margins
 from geometry.why.cascade import cascade
 from geometry.why.ledger import Ledger, open_ledger
-from geometry.why.options import WhyOptions
+from geometry.why.options import HULL_NUMBERS, WhyOptions
 from geometry.why.phase import choose_terms, lines, phase
 from geometry.why.record import Rival, Why, Winner, follows
 from geometry.why.steps import byte_steps
@@ -149,7 +149,10 @@ def _vacancy(
         model = models[direction]
         if isinstance(model, str):
             return None, model
-        return find_vacancy(model, concept, as_stored=options.as_stored, hull=options.hull), ""
+        small = head.vocab * head.dim <= HULL_NUMBERS
+        hull = small if options.hull is None else options.hull
+        left_out = "" if hull or options.hull is False else "λ is left out on a head of this size; --hull measures it"
+        return find_vacancy(model, concept, as_stored=options.as_stored, hull=hull), left_out
     except GeometryError as error:
         return None, f"no vacancy: {error}"
 

@@ -7,6 +7,8 @@ from geometry.errors import OptionError
 
 MOST = 1_000
 
+HULL_NUMBERS = 32_000 * 1_024
+
 
 @dataclass(frozen=True, kw_only=True)
 class WhyOptions:
@@ -21,7 +23,8 @@ class WhyOptions:
         cascade: Steps of the cascade.
         vary: Labels of the two or three terms that the phase diagram varies; by default all, if they are so many.
         vacancy: Predict the row that the name would have, where the head has the emoji for it.
-        hull: With it, measure how far that row stands out of the hull of the others.
+        hull: With it, measure how far that row stands out of the hull of the others; by default where the head has at
+            most `HULL_NUMBERS` numbers, since on larger ones it takes minutes.
         seed: Of everything drawn.
     """
 
@@ -33,7 +36,7 @@ class WhyOptions:
     cascade: int = 12
     vary: tuple[str, ...] = ()
     vacancy: bool = True
-    hull: bool = True
+    hull: bool | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:

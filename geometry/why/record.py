@@ -9,7 +9,6 @@ from jaxtyping import Float64
 import geometry
 from geometry.concepts import Concept
 from geometry.head import Head
-from geometry.tokens.printable import dotted
 from geometry.vacancy import Vacancy
 from geometry.why.cascade import Step
 from geometry.why.options import WhyOptions
@@ -171,11 +170,6 @@ def follows(head: Head) -> list[str]:
         return []
     done = [] if readout.scale == 1.0 else [f"scale {readout.scale:g}"]
     return done if readout.cap is None else [*done, f"cap {readout.cap:g}·tanh(z/{readout.cap:g})"]
-
-
-def shown(text: str) -> str:
-    """A token as tables show it."""
-    return dotted(text)
 
 
 def _phase_dict(phase: Phase) -> dict[str, Any]:
