@@ -93,7 +93,8 @@ def items(head: Head) -> Items:
             found.append((token, emoji, words, whole_words(head, head_word(emoji.name)) or words[-1:]))
     if len(found) < FEWEST:
         raise TokenError(
-            f"{head.name} has {len(found)} whole emoji named in words it holds; at least {FEWEST} are needed"
+            f"{head.name} has {len(found)} whole emoji named in words it holds; at least {FEWEST} are needed "
+            "(geometry census --among words asks for compounds instead)"
         )
     kin = families([emoji for _, emoji, _, _ in found])
     return Items(

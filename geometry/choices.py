@@ -16,6 +16,16 @@ DEFAULT_SPACE: SpaceName = "folded"
 """Chosen by measurement on half of the organism's emoji and confirmed on the other half: docs/default-space.md."""
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is none.
+
+    Raises:
+        OptionError: it is negative.
+    """
+    if seed < 0:
+        raise OptionError(f"seed={seed} arrived; expected 0 or more")
+
+
 def check_choice(what: str, given: object, choices: tuple[str, ...]) -> None:
     """Refuse a word that is none of the choices.
 

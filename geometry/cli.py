@@ -39,7 +39,7 @@ MemoryOption = Annotated[
 OutputOption = Annotated[
     str | None,
     typer.Option(
-        "-o", "--output", metavar="FILE", callback=lambda path: path and _drawable(path),
+        "-o", "--output", metavar="FILE", callback=lambda path: None if path is None else _drawable(path),
         help="Draw it too: .png, .svg or .pdf by the file's ending.",
     ),
 ]  # fmt: skip
@@ -176,6 +176,8 @@ def why(
         k=k, rivals=tuple(rival or ()), among=among, keep_undertrained=keep_undertrained, as_stored=as_stored,
         cascade=cascade, vary=tuple(vary or ()), vacancy=vacancy, hull=hull, seed=seed,
     )  # fmt: skip
+    if output is not None and figure == "vacancy" and not vacancy:
+        raise OptionError("--figure vacancy arrived together with --no-vacancy; leave one of them out")
     if output is not None and len(expressions) != 1:
         raise OptionError(
             f"-o with {len(expressions)} expressions arrived; a figure is drawn of one: give them one by one"
@@ -229,7 +231,10 @@ def phantoms(
         ),
     ] = None,
     lexicon: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Names, one a line or a table; by default 6,070 concrete nouns.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Names, one a line or a table parted by tabs; by default 6,070 concrete nouns."
+        ),
     ] = None,
     name: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="A name to show wherever it ranks; repeatable.")
@@ -248,8 +253,10 @@ def phantoms(
     from geometry.phantoms.several import several
 
     nouns = None if lexicon is None else read_lexicon(lexicon)
-    names = tuple(name or ())
     given = dict.fromkeys(head or [os.environ.get("GEOMETRY_HEAD", "organism")])
+    names = tuple(name or ())
+    if output is not None and len(given) > 1:
+        raise OptionError(f"-o with {len(given)} heads arrived; a figure is drawn of one: give them one by one")
     found = [
         find_phantoms(open_head(one, max_memory=_size(max_memory)), nouns, space=space, seed=seed) for one in given
     ]
@@ -257,6 +264,8 @@ def phantoms(
         for one in found:
             for row in one.rows(k, names):
                 typer.echo(json.dumps(row, ensure_ascii=False, allow_nan=False))
+        for line in several(found).table().notes if len(found) > 1 else ():
+            sys.stderr.write(f"{line}\n")
     else:
         typer.echo(found[0].table(k, names).text() if len(found) == 1 else several(found).table(k, names).text())
     if output is not None:

@@ -146,7 +146,9 @@ def _resolve(head: Head, leaf: Leaf, *, keep_length: bool) -> Term:
             raise TokenError(f"{leaf} is token {outside[0]}, but this head has only {head.vocab:,} rows")
         broken = [token for token in ids if not head.opened.finite[token]]
         if broken:
-            raise TokenError(f"{leaf} uses row {broken[0]}, which holds NaN or infinity: leave that term out")
+            raise TokenError(
+                f"{leaf} uses row {broken[0]}, which holds NaN, infinity or numbers beyond use: leave that term out"
+            )
         vector = head.space.apply(head.opened.matrix.rows(ids)).sum(axis=0)
     texts = tuple(f"#{token}" if head.tokens is None else head.tokens.text_of(token) for token in ids)
     return Term(str(leaf), 1.0, kind, ids, vector if keep_length else unit(vector), texts)

@@ -212,6 +212,8 @@ class Head:
         moments = self.opened.moments
         rest_mean = (moments.mean * moments.count - emoji_mean * len(ids)) / (moments.count - len(ids))
         direction: Float64[np.ndarray, " dim"] = self.space.apply_linear((emoji_mean - rest_mean)[None, :])[0]
+        if np.linalg.norm(emoji_mean - rest_mean) <= 1e-9 * np.linalg.norm(emoji_mean):
+            raise TokenError("there is no emoji direction: this head's emoji rows have the mean of all other rows")
         return direction
 
     def candidates(self, among: Among = "all", *, keep_undertrained: bool = False) -> Bool[np.ndarray, " vocab"]:

@@ -72,7 +72,7 @@ def compounds() -> tuple[Compound, ...]:
 
 
 def read_lexicon(path: str | Path) -> tuple[Noun, ...]:
-    """Return the names that a file lists, in its order; of equal names the first.
+    """Return the names that a file lists, in its order; of names that are equal but for case the first.
 
     The file is UTF-8 text: either one name a line, or a table whose columns are parted by tabs and whose first line
     names them: ``name`` and, where wanted, ``category``, ``concrete`` (1 or 0) and ``synonyms`` (parted by ``|``);
@@ -93,7 +93,7 @@ def read_lexicon(path: str | Path) -> tuple[Noun, ...]:
     try:
         with path.open(encoding="utf-8-sig") as file:
             for noun in _nouns(path, file):
-                found.setdefault(noun.name, noun)
+                found.setdefault(noun.name.casefold(), noun)
                 if len(found) > MOST_NAMES:
                     raise OptionError(f"the lexicon {path} has more than {MOST_NAMES:,} names; split it")
     except UnicodeDecodeError as error:
@@ -112,6 +112,8 @@ def _nouns(path: Path, file: TextIO) -> Iterator[Noun]:
     if "name" in columns:
         for number, line in lines:
             yield _noun(path, number, columns, line)
+    elif "name" in (column.strip() for column in first.split(",")):
+        raise OptionError(f"the table {path} has its columns parted by commas; expected tabs: save it so")
     elif len(columns) > 1:
         raise OptionError(f"the table {path} has the columns {', '.join(columns)}; expected one of them to be name")
     else:

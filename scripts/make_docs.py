@@ -22,7 +22,9 @@ def describe_parameter(parameter: inspect.Parameter) -> str:
     choices = next((get_args(part) for part in (kind, *get_args(kind)) if get_origin(part) is Literal), ())
     # inside Annotated the first name stands where a default would
     given = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
-    names = ", ".join(f"`{name}`" for name in given or [f"--{parameter.name.replace('_', '-')}"])
+    plain = parameter.name.replace("_", "-")
+    both = [f"--{plain}", f"--no-{plain}"] if parameter.default is True else [f"--{plain}"]
+    names = ", ".join(f"`{name}`" for name in given or both)
     if isinstance(info, ArgumentInfo):
         names = f"`{info.metavar}`"
     empty = parameter.default is None or parameter.default is False or parameter.default is inspect.Parameter.empty

@@ -211,6 +211,9 @@ def test_why_refuses_in_one_line(folder: str, tmp_path: Path):
     one_line(run("why", "-H", folder, "sea", "-o", str(tmp_path / "no" / "x.png")), "there is no folder")
     one_line(run("why", "-H", folder, "sea + horse", "--vary", "king"), "the terms of this sum are sea, horse")
     one_line(run("why", "-H", folder, "sea + horse", "-k", "0"), "k=0 arrived")
+    one_line(
+        run("why", "-H", folder, "sea", "--figure", "vacancy", "--no-vacancy", "-o", "x.png"), "leave one of them out"
+    )
     one_line(run("why", "-H", folder, "sea + 'zzzz'"), "no token is exactly 'zzzz'")
     one_line(run("why", "-H", folder, "sea - sea"), "points nowhere")
     assert list(tmp_path.iterdir()) == [tmp_path / "heads"]
@@ -227,6 +230,7 @@ def test_census_in_json_has_the_keys_promised():
 def test_census_of_a_head_without_emoji_is_one_line(tinystories: Path, folder: str):
     one_line(run("census", "-H", str(tinystories)), "has 0 whole emoji named in words it holds; at least 50 are needed")
     one_line(run("census", "-H", folder, "--among", "words"), "compounds with their parts as single words")
+    one_line(run("census", "--seed", "-3"), "seed=-3 arrived; expected 0 or more")
     assert run("census", "--among", "flags").returncode == 2
 
 

@@ -11,8 +11,9 @@ from simulated import simulated
 
 import geometry as geo
 from geometry.concepts import evaluate
-from geometry.errors import ExpressionError
+from geometry.errors import ExpressionError, TokenError
 from geometry.linalg import unit
+from geometry.phantoms import find_phantoms
 from geometry.reachability import hull_distance
 from geometry.vacancy import find_vacancy, fit_vacancies
 from geometry.vacancy.chance import BINS, other_families, percentile_among, reliability, win_shares
@@ -220,6 +221,8 @@ def test_what_cannot_be_predicted_is_said(composing: geo.Head, tmp_path: Path) -
     found = explain(composing, "emoji", WhyOptions(hull=False), space="folded")
     assert found.vacancy is None
     assert "no vacancy: 'emoji' names nothing in words" in " ".join(found.notes)
+    said = explain(composing, "sea - horse + emoji", WhyOptions(hull=False))
+    assert "takes words away, and no name is made like that" in " ".join(said.notes)
     few = simulated(tmp_path, composes=True, count=20)
     said = explain(few, "sea + horse", WhyOptions(hull=False))
     assert said.vacancy is None
@@ -236,3 +239,22 @@ def test_it_is_told_in_json_and_table(composing: geo.Head) -> None:
     assert found.vacancy is not None
     assert found.vacancy.figure().get_axes()
     assert found.to_dict() == explain(composing, "sea + horse + emoji").to_dict()
+
+
+def test_rows_that_are_all_alike_predict_nothing(tmp_path: Path, composing: geo.Head) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    source = composing.opened.checkpoint.folder
+    tensors = load_file(source / "model.safetensors")
+    tensors["model.embed_tokens.weight"][:] = tensors["model.embed_tokens.weight"][0]
+    save_file(tensors, tmp_path / "model.safetensors")
+    for name in ("config.json", "tokenizer.json"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    head = geo.open_head(tmp_path)
+    found = explain(head, "sea + horse", space="folded")
+    assert found.vacancy is None
+    assert "emoji rows are all alike" in " ".join(found.notes)
+    json.dumps(found.to_dict(), allow_nan=False)
+    for ask in (lambda: explain(head, "sea + emoji"), lambda: geo.census(head), lambda: find_phantoms(head)):
+        with pytest.raises(TokenError, match="there is no emoji direction"):
+            ask()

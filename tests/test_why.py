@@ -240,9 +240,35 @@ def test_a_rival_is_told_wherever_it_ranks(make_head) -> None:
     assert {king, 77} <= {rival.id for rival in found.rivals}
     margins = [rival.margin for rival in found.rivals]
     assert margins == sorted(margins)
+    again = why(head, "sea + horse", rivals=(f"#{found.winner.id}",))
+    assert f"rival #{found.winner.id} is the winner itself" in again.notes
     assert "rival sea is not in play" in " ".join(why(head, "sea + horse", rivals=("sea",)).notes)
     with pytest.raises(TokenError, match=r"--rival 'seahorses' is \d+ tokens here; expected one"):
         why(head, "sea + horse", rivals=("seahorses",))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_win_angle_is_never_less_than_the_flip_angle(make_head, seed: int) -> None:
+    """Also with a bias, where a cell may end before it reaches the residuals' sphere."""
+    rng = np.random.default_rng(seed)
+    dim = int(rng.integers(2, 6))
+    head = make_head(rng.normal(size=(420, dim)), model_type="phi", tensors={"lm_head.bias": 2 * rng.normal(size=420)})
+    found = why(head, "sea + horse - king", k=25)
+    for rival in found.rivals:
+        if rival.win_angle is not None and rival.flip_angle is not None:
+            assert rival.win_angle >= rival.flip_angle - 1e-6
+
+
+def test_a_landing_by_another_metric_says_that_logits_are_explained(make_head) -> None:
+    landing = make_head().land("sea + horse", metric="cosine")
+    assert "the landing ranked rows by cosine" in landing.why(vacancy=False).notes[0]
+    assert not [note for note in make_head().land("sea + horse").why(vacancy=False).notes if "ranked" in note]
+
+
+@pytest.mark.parametrize("text", ["1e-300*sea + 1e-300*horse", "1e300*sea + horse", "sea + 0.0000001*horse"])
+def test_weights_beyond_use_are_refused(make_head, text: str) -> None:
+    with pytest.raises(ExpressionError, match="only proportions count, so scale them"):
+        why(make_head(), text)
 
 
 def test_a_cap_is_said_to_come_after(make_head) -> None:
@@ -331,7 +357,7 @@ def test_several_expressions_are_the_same_one_by_one(make_head) -> None:
     [
         ({"k": 0}, "k=0 arrived; expected 1 to 1,000"),
         ({"cascade": -1}, "cascade=-1 arrived; expected 0 to 1,000"),
-        ({"seed": -1}, "seed=-1 arrived"),
+        ({"seed": -1}, "seed=-1 arrived; expected 0 or more"),
         ({"vary": ("sea",)}, "--vary with 1 of 2 terms arrived; expected two of them, or all three of three"),
         ({"vary": ("sea", "fish")}, "--vary 'fish' arrived; the terms of this sum are sea, horse"),
     ],

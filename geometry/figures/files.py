@@ -57,6 +57,8 @@ def check_path(path: str | Path) -> str:
     Raises:
         OptionError: another ending, or a folder that is not there.
     """
+    if not str(path):
+        raise OptionError("an empty name for a file arrived; expected one that ends in .png, .svg or .pdf")
     path = Path(path)
     ending = path.suffix.lower().removeprefix(".")
     if ending not in _METADATA:

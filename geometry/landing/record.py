@@ -1,7 +1,7 @@
 """The landing as a record: ranked tokens, with all that is needed to find them again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import geometry
@@ -164,7 +164,11 @@ class Landing:
             k=k, rivals=tuple(rivals), among=asked.among, keep_undertrained=asked.keep_undertrained,
             as_stored=asked.as_stored, cascade=cascade, vary=tuple(vary), vacancy=vacancy, seed=asked.seed,
         )  # fmt: skip
-        return explain(self.head, self.expression, options, space=self.space)
+        found = explain(self.head, self.expression, options, space=self.space)
+        if asked.metric == "logit":
+            return found
+        note = f"the landing ranked rows by {asked.metric}; what is explained here is the ranking by logit"
+        return replace(found, notes=(note, *found.notes))
 
     def __str__(self) -> str:
         return self.table().text()

@@ -111,7 +111,8 @@ def _with_weight(
 ) -> tuple[tuple[int, ...], Refit]:
     """The words that the refit gives a weight, and the fit by them alone."""
     weights = _fit(head, target, entered).weights
-    ids = tuple(token for token, weight in zip(entered, weights.tolist(), strict=True) if weight > 0)
+    least = 1e-9 * float(weights.max(initial=0.0))  # what is less is rounding, as where rows are the same
+    ids = tuple(token for token, weight in zip(entered, weights.tolist(), strict=True) if weight > least)
     return ids, _fit(head, target, ids)
 
 

@@ -183,7 +183,7 @@ class MadeOf:
         return draw_made_of(self)
 
     def _comparisons(self) -> list[str]:
-        lines = []
+        lines = ["weights are those of the whole sum; R² so far is of the words down to there, refitted"]
         if self.controls is not None:
             others = f"{self.controls.n} {self.controls.kind}, matched on row length and merge rank"
             lines.append(f"controls: {_shown(self.controls)} of {others}; p = {self.controls.p:.2g}")

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from geometry.families import bare_words
+from geometry.families import bare_words, head_word
 from geometry.lexicon import Noun
 from geometry.tokens.emoji import catalogue
 
@@ -10,7 +10,7 @@ _ENDINGS = ("face", "button", "sign", "symbol")
 
 
 def has_emoji(noun: Noun) -> bool:
-    """Say whether Unicode or CLDR gives an emoji this name, or a synonym of it, as its name or as a keyword.
+    """Say whether Unicode or CLDR gives an emoji this name, or a synonym of it, as its name, its noun or a keyword.
 
     >>> [has_emoji(Noun(name, "", True, ())) for name in ("horse", "puppy", "seahorse")]
     [True, False, False]
@@ -20,7 +20,7 @@ def has_emoji(noun: Noun) -> bool:
 
 @cache
 def _named() -> frozenset[tuple[str, ...]]:
-    """Every name and keyword of the catalogue as words, also without a closing ``face`` and the like."""
+    """Every name, noun and keyword of the catalogue as words, also without a closing ``face`` and the like."""
     found = set()
     for emoji in catalogue():
         for name in (emoji.name, *emoji.keywords):
@@ -28,5 +28,6 @@ def _named() -> frozenset[tuple[str, ...]]:
             found.add(words)
             if len(words) > 1 and words[-1] in _ENDINGS:
                 found.add(words[:-1])
+        found.add((head_word(emoji.name),))
     # a keyword of signs alone has no words, and neither has a name that no head can spell
     return frozenset(found - {()})

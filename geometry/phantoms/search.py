@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from geometry.asking import family_rows, items
-from geometry.choices import DEFAULT_SPACE, SpaceName
+from geometry.choices import DEFAULT_SPACE, SpaceName, check_seed
 from geometry.contest import Contest, contest
 from geometry.errors import OptionError
 from geometry.head import Head
@@ -77,6 +77,7 @@ def find_phantoms(
         TokenError: The head has too few emoji, or no emoji direction.
         OptionError: No name of the lexicon is left.
     """
+    check_seed(seed)
     if space is None:
         space = DEFAULT_SPACE if head.space.name == "raw" else head.space.name
     head = head.in_space(space)

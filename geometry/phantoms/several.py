@@ -111,8 +111,8 @@ class Several:
         letters, rho = self._letters(), one.rank_correlation
         figure = "not to be had" if rho is None else f"{rho.value:.2f} [{rho.low:.2f} {rho.high:.2f}]"
         return (
-            f"{letters[one.one]} and {letters[one.other]} agree on {one.n:,} names: rank correlation {figure}, lengths in "
-            f"tokens accounted for; the same best emoji for {one.same_emoji:.0%}"
+            f"{letters[one.one]} and {letters[one.other]} agree on {one.n:,} names: rank correlation {figure}, lengths "
+            f"in tokens accounted for; the same best emoji for {one.same_emoji:.0%}"
         )
 
 

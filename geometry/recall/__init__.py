@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from geometry.choices import SpaceName, check_choice
+from geometry.choices import SpaceName, check_choice, check_seed
 from geometry.head import Head
 from geometry.recall.emoji import SpaceChoice, choose_space, emoji_census
 from geometry.recall.measures import GroupRecall, Recall
@@ -29,9 +29,11 @@ def census(
         the same for baselines; recall by group with exact permutation p and false discovery rate.
 
     Raises:
+        OptionError: A word that is none of the choices, or a negative seed.
         TokenError: The head has too few items to ask for, or no emoji direction.
     """
     check_choice("among", among, ("emoji", "words"))
+    check_seed(seed)
     if space is None and head.space.name != "raw":
         space = head.space.name
     asked = {"emoji": emoji_census, "words": word_census}[among]

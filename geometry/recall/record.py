@@ -139,7 +139,9 @@ class Census:
             for way, one in ((full, self.own), *self.baselines.items())
         ]
         columns = (Column("asked with", "left"), *(Column(title, "left") for title in shown.values()))
-        return Table((self.headline(), self.provenance()), columns, tuple(rows), self.notes)
+        behind = ", ".join(f"{way} {_figure(one.loss)}" for way, one in self.baselines.items())
+        paired = f"recall@1 lost against the full question, paired item by item: {behind}"
+        return Table((self.headline(), self.provenance()), columns, tuple(rows), (paired, *self.notes))
 
     def _groups(self) -> Table:
         rows = [
@@ -166,8 +168,12 @@ def _figure(one: Figure | None) -> str:
     """A figure as narrow as it gets: .51 [.47 .55]."""
     if one is None:
         return "–"
-    value, low, high = (f"{part:.2f}".replace("0.", ".", 1) for part in (one.value, one.low, one.high))
+    value, low, high = (_narrow(part) for part in (one.value, one.low, one.high))
     return f"{value} [{low} {high}]"
+
+
+def _narrow(value: float) -> str:
+    return "1.0" if value >= 0.995 else f"{value:.2f}".replace("0.", ".", 1)
 
 
 def _p(value: float) -> str:

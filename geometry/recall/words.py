@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, Int64
 
-from geometry.choices import DEFAULT_SPACE, SPACES, SpaceName
+from geometry.choices import SPACES, SpaceName
 from geometry.errors import TokenError
 from geometry.head import Head
 from geometry.landing.record import text_of
@@ -48,7 +48,8 @@ def word_census(head: Head, space: SpaceName | None, seed: int) -> Census:
     scored = {
         one: float((_ask(head.in_space(one), _keep(parts, first), own[first]).above == 0).mean()) for one in SPACES
     }
-    best = max(scored, key=lambda one: (scored[one], one == DEFAULT_SPACE))
+    # On a tie the simpler space, which comes first, is taken, as among emoji.
+    best = max(scored, key=lambda one: scored[one])
     told = ", ".join(f"{one} {value:.3f}" for one, value in scored.items())
     note = (
         f"space {best} chosen by recall@1 on one half of the last parts ({int(first.sum())} compounds: {told}); all "

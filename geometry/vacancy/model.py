@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from geometry.asking import Items, family_rows, items
 from geometry.contest import Contest, contest
+from geometry.errors import TokenError
 from geometry.head import Head
 from geometry.intervals import Figure, ratio_figure
 from geometry.names import name_queries, name_sums, near_ids
@@ -163,13 +164,15 @@ def fit_vacancies(
         seed: Of folds, shuffles and resamples.
 
     Raises:
-        TokenError: The head has too few emoji for a fit.
+        TokenError: The head has too few emoji for a fit, or their rows are all alike.
     """
     asked, view = items(head), residual_view(head)
     rows = view.rows(asked.ids).astype(np.float64)
     biases = row_biases(view)
     if biases is not None:
         rows = np.column_stack([rows, biases[asked.ids]])
+    if not np.ptp(rows, axis=0).any():
+        raise TokenError(f"{head.name}'s emoji rows are all alike, so that names cannot be told by them")
     groups = tuple(dict.fromkeys(entry.group for entry in asked.emoji))
     named = NamedRows(
         x=name_sums(view, asked.names, as_stored=False),

@@ -38,13 +38,15 @@ def find_vacancy(model: VacancyModel, concept: Concept, *, as_stored: bool = Fal
         hull: Measure λ too.
 
     Raises:
-        ExpressionError: No term is a word.
+        ExpressionError: No term is a word, or some are taken away.
     """
     head, view = model.head, model.view
     slots = word_slots(head, concept)
     if not slots:
         raise ExpressionError(f"{concept.expression!r} names nothing in words, so that no row can be predicted for it")
     terms = [concept.terms[i] for i in slots]
+    if any(term.weight < 0 for term in terms):
+        raise ExpressionError(f"{concept.expression!r} takes words away, and no name is made like that")
     x = _weighted_sum(view, [(term.weight, term.ids) for term in terms])
     left_out = near_ids(head, [term.ids for term in concept.terms if term.ids])
     residual = residuals_of(head, concept.vector[None, :])
@@ -56,7 +58,7 @@ def find_vacancy(model: VacancyModel, concept: Concept, *, as_stored: bool = Fal
     reached = sum(one >= model.r2.value for one in model.r2_shuffled)
     lengths = np.linalg.norm(model.named.rows[:, : head.dim], axis=1)
     return Vacancy(
-        name=" + ".join(dict.fromkeys(term.label for term in terms)),
+        name=" + ".join(term.label if term.weight == 1 else f"{term.weight:g}*{term.label}" for term in terms),
         about=f"head {head.name} ({head.fingerprint}) · space {view.space.name}",
         group=model.groups[int(group[0])],
         space=view.space.name,

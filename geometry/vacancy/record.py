@@ -62,7 +62,7 @@ class Nonsense:
     reach: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Vacancy:
     """The row that a name without an emoji would have, ŵ = a·x + B_g.
 
@@ -134,6 +134,14 @@ class Vacancy:
             tuple(self._lines()),
             ("P(win) ranks nothing by itself: a row made from a name is likely to win that name's sum",),
         )
+
+    def __str__(self) -> str:
+        return self.table().text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.table().html()
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         yield (

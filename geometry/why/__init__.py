@@ -1,12 +1,13 @@
 """Why a sum lands where it does: margins taken apart, boundaries, cascade, and the row that is missing."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import numpy as np
 
 from geometry.choices import DEFAULT_SPACE, SpaceName
 from geometry.concepts import Concept, evaluate
-from geometry.errors import GeometryError, OptionError, TokenError
+from geometry.errors import ExpressionError, GeometryError, OptionError, TokenError
 from geometry.head import Head
 from geometry.landing.record import text_of
 from geometry.vacancy import Vacancy, VacancyModel, find_vacancy, fit_vacancies
@@ -14,7 +15,7 @@ from geometry.why.angles import flip_angles, win_angles
 from geometry.why.attribution import Margin, contributions, margins
 from geometry.why.cascade import cascade
 from geometry.why.ledger import Ledger, open_ledger
-from geometry.why.options import HULL_NUMBERS, WhyOptions
+from geometry.why.options import HEAVIEST, HULL_NUMBERS, LIGHTEST, WhyOptions
 from geometry.why.phase import choose_terms, lines, phase
 from geometry.why.record import Rival, Why, Winner, follows
 from geometry.why.steps import byte_steps
@@ -55,6 +56,12 @@ def explain_many(
 
 def _explain(head: Head, expression: str, options: WhyOptions, models: dict[float, VacancyModel | str]) -> Why:
     concept = evaluate(head, expression, as_stored=options.as_stored)
+    beyond = [term for term in concept.terms if term.weight and not LIGHTEST <= abs(term.weight) <= HEAVIEST]
+    if beyond:
+        raise ExpressionError(
+            f"the weight {beyond[0].weight:g} of {beyond[0].label} arrived; sums with weights from {LIGHTEST:g} to "
+            f"{HEAVIEST:g} can be explained: only proportions count, so scale them"
+        )
     ledger = open_ledger(head, concept, head.candidates(options.among, keep_undertrained=options.keep_undertrained))
     if not len(ledger.ids):
         raise OptionError(f"{expression!r} has nothing left to land on among {options.among}: give another --among")
@@ -87,7 +94,9 @@ def _rivals(ledger: Ledger, options: WhyOptions) -> tuple[list[int], list[str]]:
         place = ledger.place(ids[0])
         if place is None:
             notes.append(f"rival {text} is not in play: an input, a variant of one, or masked")
-        elif place != ledger.order[0] and place not in places:
+        elif place == ledger.order[0]:
+            notes.append(f"rival {text} is the winner itself")
+        elif place not in places:
             places.append(place)
     rank = np.empty(len(ledger.ids), dtype=np.int64)
     rank[ledger.order] = np.arange(len(ledger.ids))
@@ -115,19 +124,13 @@ def _told(ledger: Ledger, winner: int, rivals: Sequence[int]) -> tuple[Rival, ..
 def _rival(ledger: Ledger, place: int, margin: Margin, flip: float | None, win: float | None) -> Rival:
     bytes_, kind = _what(ledger.head, margin.id)
     return Rival(
-        id=margin.id,
         text=text_of(ledger.head, margin.id),
         bytes=bytes_,
         kind=kind,
         score=float(ledger.scores[place]),
-        margin=margin.margin,
-        by_term=margin.by_term,
-        by_bias=margin.by_bias,
-        by_mean=margin.by_mean,
-        by_norm=margin.by_norm,
-        by_angle=margin.by_angle,
         flip_angle=flip,
         win_angle=win,
+        **asdict(margin),
     )
 
 

@@ -13,6 +13,9 @@ from geometry.why.ledger import Ledger
 ROUNDS = 200
 """Passes over the head at most; a cell that has not settled by then has no angle told."""
 
+FURTHEST = 4.0**6
+"""How far out the sphere is looked for; beyond, the nearest point loses its digits, and the cell ends before it."""
+
 ADDED = 8
 """Rows that are taken into a cell's boundary at once."""
 
@@ -88,7 +91,7 @@ class _Cell:
         least, most = self.nearest(point * low), self.nearest(point * high)
         while most is not None and np.linalg.norm(most) < radius:
             low, high = high, high * 4
-            if high > 1e6:
+            if high > FURTHEST:
                 return None
             most = self.nearest(point * high)
         if least is None or most is None or np.linalg.norm(least) > radius:
@@ -100,7 +103,15 @@ class _Cell:
                 return None
             low, high = (middle, high) if np.linalg.norm(near) < radius else (low, middle)
         found = self.nearest(point * high)
-        return None if found is None else found * (radius / float(np.linalg.norm(found)))
+        if found is None:
+            return None
+        found = found * (radius / float(np.linalg.norm(found)))
+        return found if self.holds(found) else None
+
+    def holds(self, point: Float64[np.ndarray, " dim"]) -> bool:
+        """Whether a point is within all boundaries met so far, up to rounding."""
+        over = np.stack(self.directions) @ point - np.array(self.levels)
+        return bool(over.min() >= -1e-6 * float(np.linalg.norm(point)))
 
 
 def nearest_in_polyhedron(
@@ -135,8 +146,9 @@ def win_angles(ledger: Ledger, rivals: Sequence[int]) -> list[float | None]:
     who wins at the nearest point so far. Every round is one pass over the head for all rivals.
 
     Returns:
-        One angle in radians a rival, at least its flip angle; None where the rival never wins within 90° (or, with a
-        bias, on the residuals' sphere), or where that did not settle.
+        One angle in radians a rival, at least its flip angle; None where the rival never wins within 90°, where that
+        did not settle, and, with a bias, where the cell does not reach the residuals' sphere or reaches it only behind a
+        boundary that this search (a convex one) cannot turn around.
     """
     view, start = ledger.view, ledger.residual
     biases = row_biases(view)

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from geometry.why.phase import Phase
 
 
+MOST_STRIPS = 6
+"""Weights that a figure has room for; the table has them all."""
+
+
 def draw_why(why: "geometry.why.record.Why") -> "Figure":
     """Draw what each term gave the winner and its rivals, and where the winner changes."""
     name = why.winner.text.strip() or repr(why.winner.text)
@@ -54,13 +58,14 @@ def _strips(why: "geometry.why.record.Why") -> Strips:
     low = min(line.window[0] for line in why.lines)
     high = max(line.window[1] for line in why.lines)
     strips = []
-    for line in why.lines:
+    for line in why.lines[:MOST_STRIPS]:
         stretches = tuple(
             Stretch(-np.inf if one.start is None else one.start, np.inf if one.stop is None else one.stop, one.text)
             for one in line.stretches
         )
         strips.append(Strip(line.term, stretches, line.weight))
-    return Strips("Who wins as one weight moves", tuple(strips), (low, high))
+    more = f" (the first {MOST_STRIPS} of {len(why.lines)})" if len(why.lines) > MOST_STRIPS else ""
+    return Strips(f"Who wins as one weight moves{more}", tuple(strips), (low, high))
 
 
 def _diagram(why: "geometry.why.record.Why", phase: "Phase") -> PhaseDiagram:

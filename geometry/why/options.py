@@ -7,6 +7,9 @@ from geometry.errors import OptionError
 
 MOST = 1_000
 
+LIGHTEST, HEAVIEST = 1e-6, 1e6
+"""Weights between which a sum can be explained."""
+
 HULL_NUMBERS = 32_000 * 1_024
 
 
@@ -45,5 +48,7 @@ class WhyOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int):
                 raise OptionError(f"{name}={value!r} arrived; expected a whole number")
-            if value < least or (value > MOST and name != "seed"):
+            if name == "seed" and value < least:
+                raise OptionError(f"seed={value} arrived; expected 0 or more")
+            if name != "seed" and not least <= value <= MOST:
                 raise OptionError(f"{name}={value} arrived; expected {least} to {MOST:,}")

@@ -97,7 +97,7 @@ def _elsewhere(why: "geometry.why.record.Why") -> Table:
     for step in why.spelling:
         rows.append(
             (
-                f"step {step.step}: bytes {step.written or 'none'} written, {step.of:,} tokens can follow",
+                f"step {step.step}: {step.written or 'nothing'} is written, so many tokens can follow: {step.of:,}",
                 step_line(step),
             )
         )
