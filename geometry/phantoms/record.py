@@ -189,10 +189,11 @@ class Phantoms:
         counted = sum(one.q <= 0.05 for one in self.phantoms)
         return (
             f"{self.given:,} names: {self.with_emoji:,} have an emoji, {self.unspelt:,} cannot be spelt here. E: best "
-            "emoji less best other row; belief: share of existing emoji, their family deleted, with no higher E",
+            "emoji less best other row: a name snaps to the emoji where E > 0; belief: share of existing emoji, "
+            "their family deleted, with no higher E",
             f"beside them, mean belief and median E [5% 95%]: {groups}",
-            f"p against shuffled names; {counted:,} names at a false discovery rate of 0.05 (Benjamini–Hochberg). A "
-            "static sum of a name's rows is what is asked, not a running model",
+            f"p against shuffled names of as many tokens; {counted:,} names at a false discovery rate of 0.05 "
+            "(Benjamini–Hochberg). A static sum of a name's rows is what is asked, not a running model",
         )
 
     def table(self, k: int | None = None, names: Sequence[str] = ()) -> Table:

@@ -147,8 +147,8 @@ def win_angles(ledger: Ledger, rivals: Sequence[int]) -> list[float | None]:
 
     Returns:
         One angle in radians a rival, at least its flip angle; None where the rival never wins within 90°, where that
-        did not settle, and, with a bias, where the cell does not reach the residuals' sphere or reaches it only behind a
-        boundary that this search (a convex one) cannot turn around.
+        did not settle, and, with a bias, where the cell does not reach the residuals' sphere, or reaches it only behind
+        a boundary that this search (a convex one) cannot turn around.
     """
     view, start = ledger.view, ledger.residual
     biases = row_biases(view)
