@@ -218,7 +218,7 @@ def test_a_head_without_a_tokenizer_still_takes_ids(make_head):
 def test_a_row_that_is_not_finite_is_no_term(make_head):
     rows = np.random.default_rng(0).normal(size=(420, 16))
     rows[300, 3] = np.inf
-    with pytest.raises(TokenError, match="uses row 300, which holds NaN or infinity"):
+    with pytest.raises(TokenError, match="uses row 300, which holds NaN, infinity or numbers beyond use"):
         make_head(rows).land("#300 + sea")
     assert any("1 rows hold NaN, infinity or" in note for note in make_head(rows).land("sea").notes)
 

@@ -102,13 +102,19 @@ def test_beliefs_are_shares_with_no_higher_lead() -> None:
     assert beliefs(np.array([1.0]), np.empty(0)).tolist() == [0.0]
 
 
-def test_nothing_that_has_an_emoji_is_asked_for(composing: Head) -> None:
+@pytest.fixture(scope="module")
+def every(composing: Head) -> Phantoms:
+    """The bundled lexicon asked for."""
+    return find_phantoms(composing)
+
+
+def test_nothing_that_has_an_emoji_is_asked_for(composing: Head, every: Phantoms) -> None:
     keyword = next(word for entry in catalogue() for word in entry.keywords if word.isalpha() and word != entry.name)
     cases = [*named("horse", "Horses", "maple leaf", keyword), Noun("qqzx", "", True, ("tiger",))]
     found = find_phantoms(composing, [*cases, *named("seahorse")])
     assert ([one.name for one in found.phantoms], found.given, found.with_emoji) == (["seahorse"], 6, 5)
     names = {name.lower() for entry in catalogue() for name in (entry.name, *entry.keywords)}
-    asked = find_phantoms(composing)
+    asked = every
     assert not names & {one.name for one in asked.phantoms}
     synonyms = {noun.name: noun.synonyms for noun in nouns()}
     assert not any(names & set(synonyms[one.name]) for one in asked.phantoms)
@@ -248,8 +254,8 @@ def test_its_record_says_whence_it_came(some: Phantoms) -> None:
     assert "leads" not in whole["existing"]
 
 
-def test_its_table_and_figure(some: Phantoms, composing: Head) -> None:
-    for found in (some, find_phantoms(composing)):
+def test_its_table_and_figure(some: Phantoms, every: Phantoms) -> None:
+    for found in (some, every):
         text = found.table(None, ["seahorse"]).text()
         assert max(map(len, text.splitlines())) <= 100
         assert "seahorse" in text
