@@ -1,0 +1,48 @@
+"""Commands about one head: what it is, how it spells."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from geometry.cli.options import HeadOption, JsonOption, show
+
+if TYPE_CHECKING:
+    from geometry.tokens import Vocabulary
+
+
+def info(
+    head: HeadOption = "organism",
+    check_tied: Annotated[
+        bool, typer.Option("--check-tied", help="Compare the head with the embedding: reads both.")
+    ] = False,
+    full_hash: Annotated[bool, typer.Option("--full-hash", help="Hash the whole matrix: reads all of it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """What this head is, and how many bytes of how many were read."""
+    from geometry.head import open_head
+    from geometry.info import describe
+
+    show(describe(open_head(head), check_tied=check_tied, full_hash=full_hash), as_json)
+
+
+def tokens(
+    text: Annotated[list[str], typer.Argument(metavar="TEXT", help="A text; with --decode ids or printed pieces.")],
+    head: HeadOption = "organism",
+    decode: Annotated[bool, typer.Option("--decode", help="Turn ids or printed pieces back into text.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Ids, bytes and kinds of a text's tokens; -H also takes a bare tokenizer file."""
+    from geometry.tokens import decode as decode_pieces
+    from geometry.tokens import spell
+
+    vocabulary = open_words(head)
+    joined = " ".join(text)
+    show(decode_pieces(vocabulary, joined) if decode else spell(vocabulary, joined), as_json)
+
+
+def open_words(head: str) -> "Vocabulary":
+    from geometry.checkpoint import find_place
+    from geometry.tokens import open_vocabulary
+
+    path = find_place(head).path
+    return open_vocabulary(path.parent if path.suffix == ".safetensors" else path)

@@ -1,0 +1,63 @@
+"""Options that several commands share, and what is done with them."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from geometry.errors import OptionError
+
+HeadOption = Annotated[
+    str,
+    typer.Option(
+        "-H", "--head", metavar="HEAD", envvar="GEOMETRY_HEAD",
+        help="A checkpoint folder, one .safetensors file, or a bundled name.",
+    ),
+]  # fmt: skip
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+KeepOption = Annotated[bool, typer.Option("--keep-undertrained", help="Use the masked rows too.")]
+MemoryOption = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Rows that may stay in memory, such as 2GB; all by default.")
+]
+OutputOption = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", callback=lambda path: None if path is None else check_drawable(path),
+        help="Draw it too: .png, .svg or .pdf by the file's ending.",
+    ),
+]  # fmt: skip
+
+
+def size(text: str | None) -> int | None:
+    """Read a size such as 500MB or 2GB (powers of 1,000; MiB and GiB of 1,024)."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)
+    if not found or not float(found[1]):
+        raise OptionError(f"--max-memory {text!r} arrived; expected a size such as 500MB or 2GB")
+    base = 1024 if found[3] else 1000
+    return int(float(found[1]) * base ** " KMGT".index(found[2].upper() or " "))
+
+
+def show(record: Any, as_json: bool) -> None:
+    """Print a record, as text or as one line of JSON."""
+    typer.echo(json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False) if as_json else str(record))
+
+
+def check_drawable(path: str) -> str:
+    """Refuse a figure's path before anything is computed for it."""
+    from geometry.figures import check_path
+
+    check_path(path)
+    return path
+
+
+def draw(figure: Callable[[], Any], path: str) -> None:
+    """Make a figure, write it and say so."""
+    from geometry.figures import save
+
+    save(figure(), path)
+    sys.stderr.write(f"drawn: {path}\n")
