@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from geometry.asking import Asked, Items, ask, halves, items
+from geometry.asking import Asked, Items, ask, asking_seconds, halves, items
 from geometry.choices import SPACES, SpaceName
 from geometry.head import Head
 from geometry.intervals import Figure, mean_figure
 from geometry.landing.record import text_of
+from geometry.progress import track
 from geometry.recall.measures import Recall, Values, by_group, rank_values, recall
 from geometry.recall.record import Answer, Census
 
@@ -45,7 +46,8 @@ def choose_space(head: Head, *, seed: int = 0) -> SpaceChoice:
     chosen: dict[SpaceName, Recall] = {}
     confirmed: dict[SpaceName, Recall] = {}
     hits: dict[SpaceName, Float64[np.ndarray, " emoji"]] = {}
-    for space in SPACES:
+    seconds = len(SPACES) * (asking_seconds(head, first) + asking_seconds(head, second))
+    for space in track(SPACES, "spaces", total=len(SPACES), seconds=seconds):
         view = head.in_space(space)
         for half, found in ((first, chosen), (second, confirmed)):
             values = _values(ask(view, half, half.words), half)
@@ -84,8 +86,10 @@ def _measure(head: Head, asked: Items, seed: int, notes: tuple[str, ...]) -> Cen
     }
     answers = ask(head, asked, asked.words)
     own = _values(answers, asked)
+    seconds = len(ways) * asking_seconds(head, asked)
     baselines = {
-        name: recall(_values(ask(head, asked, words), asked), own, asked.family, seed) for name, words in ways.items()
+        name: recall(_values(ask(head, asked, words), asked), own, asked.family, seed)
+        for name, words in track(ways.items(), "baselines", total=len(ways), seconds=seconds)
     }
     told = tuple(
         Answer(entry.text, entry.name, entry.group, int(rank), int(token), text_of(head, int(token)))
