@@ -115,7 +115,9 @@ def _nouns(path: Path, file: TextIO) -> Iterator[Noun]:
     elif "name" in (column.strip() for column in first.split(",")):
         raise OptionError(f"the table {path} has its columns parted by commas; expected tabs: save it so")
     elif len(columns) > 1:
-        raise OptionError(f"the table {path} has the columns {', '.join(columns)}; expected one of them to be name")
+        raise OptionError(
+            f"the table {path} has the columns {', '.join(map(repr, columns))}; expected one of them to be name"
+        )
     else:
         for at, line in chain([(number, first)] if first else [], lines):
             yield _noun(path, at, ["name"], line)

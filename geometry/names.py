@@ -79,14 +79,15 @@ def name_sums(
 
 
 def name_queries(
-    head: Head, names: Sequence[Sequence[Iterable[int]]], direction: float = 1.0
+    head: Head, names: Sequence[Sequence[Iterable[int]]], direction: float = 1.0, *, as_stored: bool = False
 ) -> Float64[np.ndarray, "names dim"]:
     """Return what names ask with: Σ of their words' rows and the emoji direction, as the head's space takes terms."""
-    sums = name_sums(head, names)
+    keep = as_stored or head.space.name == "raw"
+    sums = name_sums(head, names, as_stored=keep)
     if not direction:
         return sums
     towards = head.emoji_direction
-    return sums + direction * (towards if head.space.name == "raw" else unit(towards))
+    return sums + direction * (towards if keep else unit(towards))
 
 
 def near_ids(head: Head, name: Iterable[Iterable[int]]) -> frozenset[int]:

@@ -132,7 +132,7 @@ def test_the_bundled_table_is_read_as_a_person_s_would_be():
         ("// only\n\n", "holds no name"),
         ("name\tcategory\n", "holds no name"),
         (b"caf\xe9\n", "is not UTF-8 text (invalid continuation byte); save it as UTF-8"),
-        ("title\tcategory\na\tb\n", "has the columns title, category; expected one of them to be name"),
+        ("title\tcategory\na\tb\n", "has the columns 'title', 'category'; expected one of them to be name"),
         ("a\n\nb\tc\n", "line 3 of the lexicon"),
         ("name\tcategory\na\n", "has 1 cells; expected 2 parted by tabs, the name not empty"),
         ("name\tcategory\n\tb\n", "has 2 cells; expected 2 parted by tabs, the name not empty"),

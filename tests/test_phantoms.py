@@ -61,17 +61,14 @@ def test_it_is_the_brute_force(arbitrary: Head, space: str) -> None:
         existing.append(best_two(head, " + ".join([*entry.name.lower().split(), "emoji"]), gone)[0])
     np.testing.assert_allclose(found.existing.leads, existing, rtol=1e-9, atol=1e-9)
     assert len(found.phantoms) == len(ASKED)
-    shuffled = np.array(found.controls[0].leads)
-    sizes = [min(sum(map(len, spell_name(head, name))), 4) for name in ASKED]
-    strata = dict(zip(sorted(set(sizes)), np.split(shuffled, len(set(sizes))), strict=True))
     for one in found.phantoms:
         gone = near_ids(head, spell_name(head, one.name))
         lead, emoji, other = best_two(head, " + ".join([*one.name.split(), "emoji"]), gone)
         assert one.lead == pytest.approx(lead, rel=1e-9)
         assert (one.emoji, one.other, one.winner) == (emoji, other, emoji if lead > 0 else other)
         assert one.belief == np.mean([one.lead >= value for value in found.existing.leads])
-        null = strata[min(one.tokens, 4)]
-        assert len(null) == 500
+        null = np.array(found.null[min(one.tokens, 4)])
+        assert len(null) >= 390
         assert one.p == (1 + sum(null >= one.lead)) / (1 + len(null))
     leads, p = [one.lead for one in found.phantoms], np.array([one.p for one in found.phantoms])
     assert leads == sorted(leads, reverse=True)
@@ -214,14 +211,27 @@ def test_the_seed_alone_decides(composing: Head) -> None:
     assert [p.lead for p in one.phantoms] == [p.lead for p in other.phantoms]
 
 
+def test_a_short_list_is_not_its_own_control() -> None:
+    found = find_phantoms(geo.open_head("organism"), named("sea horse"))
+    (one,) = found.phantoms
+    null = found.null[one.tokens]
+    assert len(set(null)) > 100
+    assert one.lead not in null
+
+
 def test_controls_are_told_beside(composing: Head) -> None:
     found = find_phantoms(composing, named(*ASKED))
     assert [one.name for one in found.controls] == ["shuffled names", "abstract nouns"]
     for one in (found.existing, *found.controls):
         assert (one.low, one.median, one.high) == pytest.approx(tuple(np.percentile(one.leads, [5, 50, 95])))
         assert one.belief == pytest.approx(beliefs(np.array(one.leads), np.array(found.existing.leads)).mean())
-    lengths = {min(one.tokens, 4) for one in found.phantoms}
-    assert found.controls[0].n == 500 * len(lengths)
+    lengths = Counter(min(one.tokens, 4) for one in found.phantoms)
+    assert found.null.keys() == lengths.keys()
+    assert 1_800 < found.controls[0].n <= 2_001
+    leads = list(found.controls[0].leads)
+    for length, count in lengths.items():
+        own = set(found.null[length])
+        assert sum(lead in own for lead in leads) == pytest.approx(2_000 * count / len(ASKED), abs=100)
     assert found.controls[1].n > 900
 
 

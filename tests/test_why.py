@@ -253,7 +253,7 @@ def test_a_win_angle_is_never_less_than_the_flip_angle(make_head, seed: int) -> 
     rng = np.random.default_rng(seed)
     dim = int(rng.integers(2, 6))
     head = make_head(rng.normal(size=(420, dim)), model_type="phi", tensors={"lm_head.bias": 2 * rng.normal(size=420)})
-    found = why(head, "sea + horse - king", k=25)
+    found = why(head, "sea + horse - king", k=40)
     for rival in found.rivals:
         if rival.win_angle is not None and rival.flip_angle is not None:
             assert rival.win_angle >= rival.flip_angle - 1e-6

@@ -41,6 +41,7 @@ def tokens(
 
 
 def open_words(head: str) -> "Vocabulary":
+    """Open the vocabulary of a head's spec, or of a bare tokenizer file."""
     from geometry.checkpoint import find_place
     from geometry.tokens import open_vocabulary
 

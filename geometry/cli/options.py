@@ -32,7 +32,11 @@ OutputOption = Annotated[
 
 
 def size(text: str | None) -> int | None:
-    """Read a size such as 500MB or 2GB (powers of 1,000; MiB and GiB of 1,024)."""
+    """Read a size such as 500MB or 2GB (powers of 1,000; MiB and GiB of 1,024), in bytes.
+
+    Raises:
+        OptionError: It is no size.
+    """
     if text is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text.strip(), re.IGNORECASE)

@@ -74,13 +74,15 @@ def phantoms(
     if output is not None and len(given) > 1:
         raise OptionError(f"-o with {len(given)} heads arrived; a figure is drawn of one: give them one by one")
     found = [find_phantoms(open_head(one, max_memory=size(max_memory)), nouns, space=space, seed=seed) for one in given]
+    side_by_side = several(found) if len(found) > 1 else None
+    table = (found[0] if side_by_side is None else side_by_side).table(k, names)
     if as_json:
         for one in found:
-            for row in one.rows(k, names):
+            for row in one.rows(k, names if side_by_side is None else [n for n in names if one.find(n)]):
                 typer.echo(json.dumps(row, ensure_ascii=False, allow_nan=False))
-        for line in several(found).table().notes if len(found) > 1 else ():
+        for line in () if side_by_side is None else table.notes:
             sys.stderr.write(f"{line}\n")
     else:
-        typer.echo(found[0].table(k, names).text() if len(found) == 1 else several(found).table(k, names).text())
+        typer.echo(table.text())
     if output is not None:
         draw(lambda: found[0].figure(names), output)

@@ -152,6 +152,7 @@ class Landing:
         cascade: int = 12,
         vary: Sequence[str] = (),
         vacancy: bool = True,
+        hull: bool | None = None,
     ) -> "geometry.why.Why":
         """Explain this landing by the head's logits: see :class:`geometry.why.WhyOptions` for the options.
 
@@ -162,7 +163,7 @@ class Landing:
         asked = self.options
         options = WhyOptions(
             k=k, rivals=tuple(rivals), among=asked.among, keep_undertrained=asked.keep_undertrained,
-            as_stored=asked.as_stored, cascade=cascade, vary=tuple(vary), vacancy=vacancy, seed=asked.seed,
+            as_stored=asked.as_stored, cascade=cascade, vary=tuple(vary), vacancy=vacancy, hull=hull, seed=asked.seed,
         )  # fmt: skip
         found = explain(self.head, self.expression, options, space=self.space)
         if asked.metric == "logit":

@@ -1,6 +1,6 @@
 """Phantoms as a record: names without an emoji, ranked, with what their ranking has to stand against."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -87,6 +87,7 @@ class Phantoms:
         phantoms: The names, the strongest first.
         existing: Emoji that exist, which belief is measured against.
         controls: Names that no emoji should be believed of.
+        null: E of the shuffled names that p is counted over, by their tokens (four and more together).
         seed: Of the shuffled names and the samples.
         given, with_emoji, unspelt: Names in the lexicon, those passed over for having an emoji, those that the head
             cannot spell.
@@ -96,6 +97,7 @@ class Phantoms:
     phantoms: tuple[Phantom, ...]
     existing: Control
     controls: tuple[Control, ...]
+    null: Mapping[int, tuple[float, ...]]
     seed: int
     given: int
     with_emoji: int

@@ -21,8 +21,14 @@ from geometry.phantoms.record import Control, Phantom, Phantoms
 from geometry.phantoms.shuffled import shuffle_names, size
 from geometry.products import residual_view, residuals_of
 
-SHUFFLED = 500
-"""Shuffled names that are asked for besides, of each number of tokens: E falls as names get longer, in any head."""
+SHUFFLED = 2_000
+"""Shuffled names that are told beside the names, as many tokens long as those are: E falls with length in any head."""
+
+FEWEST = 400
+"""Shuffled names of each length at least, which p is counted over."""
+
+DECK, DECK_NOUNS = 100, 2_000
+"""Fewer names of a length than this would be dealt into themselves: so many bundled nouns are dealt with them."""
 
 LONG = 4
 """Names of so many tokens and more are held against each other."""
@@ -97,13 +103,7 @@ def find_phantoms(
     )
     own = _question(head, [name for _, name in spelt])
     lengths = _lengths(own.names)
-    dealt_names = [
-        name
-        for length in np.unique(lengths)
-        for name in shuffle_names(
-            head, [own.names[i] for i in np.flatnonzero(lengths == length).tolist()], SHUFFLED, rng
-        )
-    ]
+    dealt_names = _deal(head, own.names, lengths, rng)
     shuffled = _question(head, dealt_names)
     abstract = _question(head, _abstract(head, rng))
     every = [existing, own, shuffled, abstract]
@@ -112,7 +112,9 @@ def find_phantoms(
     ends = np.cumsum([len(one.names) for one in every]).tolist()
     known, here, dealt, vague = (_part(found, *pair) for pair in pairwise([0, *ends]))
     belief = beliefs(here.lead, known.lead)
-    p = _p_values(here.lead, lengths, dealt.lead, _lengths(dealt_names))
+    dealt_lengths = _lengths(dealt_names)
+    p = _p_values(here.lead, lengths, dealt.lead, dealt_lengths)
+    like_own = _in_proportion(lengths, dealt_lengths)
     order = np.lexsort((np.arange(len(spelt)), -here.lead))
     told = _tell(head, [noun for noun, _ in spelt], [name for _, name in spelt], here, belief, p, order)
     return Phantoms(
@@ -120,9 +122,10 @@ def find_phantoms(
         phantoms=told,
         existing=_control("emoji that exist, their family deleted", known.lead, known.lead),
         controls=(
-            _control("shuffled names", dealt.lead, known.lead),
+            _control("shuffled names", dealt.lead[like_own], known.lead),
             _control("abstract nouns", vague.lead, known.lead),
         ),
+        null={int(one): tuple(dealt.lead[dealt_lengths == one].tolist()) for one in np.unique(dealt_lengths)},
         seed=seed,
         given=len(given),
         with_emoji=len(given) - len(free),
@@ -141,6 +144,37 @@ def beliefs(
 
 def _lengths(names: Sequence[Name]) -> Int64[np.ndarray, " names"]:
     return np.array([min(size(name), LONG) for name in names], dtype=np.int64)
+
+
+def _shares(lengths: Int64[np.ndarray, " names"]) -> dict[int, int]:
+    """How many shuffled names of each length make `SHUFFLED` of them as long as the names are."""
+    values, counts = np.unique(lengths, return_counts=True)
+    shares = np.round(SHUFFLED * counts / counts.sum()).astype(np.int64)
+    return dict(zip(values.tolist(), shares.tolist(), strict=True))
+
+
+def _deal(
+    head: Head, names: Sequence[Name], lengths: Int64[np.ndarray, " names"], rng: np.random.Generator
+) -> list[Name]:
+    """Shuffled names of each length, at least `FEWEST`, none of them a name that is asked for."""
+    asked, found, bundled = set(names), list[Name](), None
+    for length, share in _shares(lengths).items():
+        alike = [names[i] for i in np.flatnonzero(lengths == length).tolist()]
+        if len(alike) < DECK:
+            if bundled is None:
+                bundled = [name for noun in nouns()[:DECK_NOUNS] if (name := spell_name(head, noun.name))]
+            alike += [name for name in bundled if min(size(name), LONG) == length]
+        dealt = shuffle_names(head, alike, max(FEWEST, share), rng)
+        # a single word stands for a random one, which may well be a name; pieces put together again are no control
+        found += [name for name in dealt if size(name) == 1 or name not in asked]
+    return found
+
+
+def _in_proportion(
+    lengths: Int64[np.ndarray, " names"], dealt: Int64[np.ndarray, " shuffled"]
+) -> Int64[np.ndarray, " told"]:
+    """Places of shuffled names as many of each length as the names have in proportion."""
+    return np.concatenate([np.flatnonzero(dealt == one)[:share] for one, share in _shares(lengths).items()])
 
 
 def _p_values(

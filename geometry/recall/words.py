@@ -103,7 +103,7 @@ def _measure(
 
 
 def _ask(head: Head, parts: Sequence[Parts], own: Int64[np.ndarray, " items"]) -> Standings:
-    """Where each compound stands for the sum of some words; one asked with itself has no candidate but itself left."""
+    """Where each compound stands for the sum of some words, these and their variants being no candidates."""
     queries = name_sums(head, parts)
     own_scores = np.array([scores_of(head, queries[i : i + 1], own[i : i + 1])[0, 0] for i in range(len(own))])
     left_out = [near_ids(head, name) - {int(token)} for name, token in zip(parts, own, strict=True)]

@@ -33,6 +33,7 @@ class VacancyModel:
         held: Every emoji's row as predicted without its family, by its own group.
         candidates: Rows that may win.
         direction: The weight of the emoji direction in the sums that emoji are asked with.
+        as_stored: Whether terms of sums keep their lengths; names are told by unit rows all the same.
         seed: Of folds, shuffles and resamples.
     """
 
@@ -43,6 +44,7 @@ class VacancyModel:
     held: HeldOut
     candidates: Bool[np.ndarray, " vocab"]
     direction: float
+    as_stored: bool
     seed: int
 
     @property
@@ -92,7 +94,9 @@ class VacancyModel:
     @cached_property
     def residuals(self) -> Float64[np.ndarray, "emoji dim"]:
         """What each emoji's own name asks with."""
-        return residuals_of(self.head, name_queries(self.head, self.asked.names, self.direction))
+        return residuals_of(
+            self.head, name_queries(self.head, self.asked.names, self.direction, as_stored=self.as_stored)
+        )
 
     @cached_property
     def vacated(self) -> Contest:
@@ -153,7 +157,12 @@ class VacancyModel:
 
 
 def fit_vacancies(
-    head: Head, *, candidates: Bool[np.ndarray, " vocab"] | None = None, direction: float = 1.0, seed: int = 0
+    head: Head,
+    *,
+    candidates: Bool[np.ndarray, " vocab"] | None = None,
+    direction: float = 1.0,
+    as_stored: bool = False,
+    seed: int = 0,
 ) -> VacancyModel:
     """Fit names to rows on the emoji of a head whose names are in its words.
 
@@ -161,6 +170,7 @@ def fit_vacancies(
         head: In the space wanted; of ``whitened`` the rows are predicted in ``centered``.
         candidates: Rows that may win; by default every finite, unmasked one.
         direction: Weight of the emoji direction in the sums that emoji are asked with, beside their words.
+        as_stored: Let the terms of those sums keep their lengths.
         seed: Of folds, shuffles and resamples.
 
     Raises:
@@ -182,4 +192,4 @@ def fit_vacancies(
         groups=len(groups),
     )
     allowed = head.candidates() if candidates is None else candidates
-    return VacancyModel(head, asked, named, groups, hold_out(named, seed=seed), allowed, direction, seed)
+    return VacancyModel(head, asked, named, groups, hold_out(named, seed=seed), allowed, direction, as_stored, seed)

@@ -28,13 +28,12 @@ HULLS = 40
 """Emoji, and random rows, whose distance from the hull of the others is measured."""
 
 
-def find_vacancy(model: VacancyModel, concept: Concept, *, as_stored: bool = False, hull: bool = True) -> Vacancy:
+def find_vacancy(model: VacancyModel, concept: Concept, *, hull: bool = True) -> Vacancy:
     """Predict the row that a concept's words would have, and hold it against the rows there are.
 
     Args:
-        model: Fitted on the head and space of the concept.
+        model: Fitted on the head and space of the concept, for terms of the same lengths.
         concept: Its words make the name; emoji, directions and bytes are no part of it.
-        as_stored: The concept's terms kept their lengths, so that the random ones do.
         hull: Measure λ too.
 
     Raises:
@@ -75,7 +74,7 @@ def find_vacancy(model: VacancyModel, concept: Concept, *, as_stored: bool = Fal
         p_shuffled=(1 + reached) / (1 + len(model.r2_shuffled)),
         p_win=p_win,
         reliability=model.reliability,
-        nonsense=_nonsense(model, concept, p_win, as_stored=as_stored),
+        nonsense=_nonsense(model, concept, p_win),
         nearest=_nearest(view, core, concept.input_ids),
         hull=_hull(model, core[0]) if hull else None,
         seed=model.seed,
@@ -91,9 +90,9 @@ def _weighted_sum(head: Head, parts: Sequence[tuple[float, Sequence[int]]]) -> F
     return total
 
 
-def _nonsense(model: VacancyModel, concept: Concept, p_win: float, *, as_stored: bool) -> Nonsense | None:
+def _nonsense(model: VacancyModel, concept: Concept, p_win: float) -> Nonsense | None:
     """P(win) with random words for the concept's, everything else alike."""
-    drawn = draw_random_sums(model.head, concept, NONSENSE, as_stored=as_stored, seed=model.seed)
+    drawn = draw_random_sums(model.head, concept, NONSENSE, as_stored=model.as_stored, seed=model.seed)
     if drawn is None:
         return None
     residuals = residuals_of(model.head, drawn.sums)
@@ -121,7 +120,7 @@ def _nearest(view: Head, row: Float64[np.ndarray, "1 dim"], inputs: frozenset[in
 
 
 def _hull(model: VacancyModel, row: Float64[np.ndarray, " dim"]) -> HullDepth:
-    """λ of the predicted row, of some emoji that exist and of random rows of its length, in one go."""
+    """λ of the predicted row, of some emoji that exist and of random rows as far from the mean, in one go."""
     view, rng = model.view, np.random.default_rng(model.seed)
     ids: Int64[np.ndarray, " drawn"] = np.sort(rng.choice(model.asked.ids, min(HULLS, len(model.asked)), replace=False))
     mean = view.space.apply(view.opened.moments.mean[None, :])[0]

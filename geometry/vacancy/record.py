@@ -33,7 +33,7 @@ class HullDepth:
         value: λ of the predicted row; above 0 it can win for some residual, were there no bias.
         gap: How far λ may be off (primal less dual).
         percentile_emoji: Its percentile among the λ of emoji that exist, each without its own row.
-        percentile_random: Its percentile among the λ of random rows of its length.
+        percentile_random: Its percentile among the λ of random rows as far from the mean row.
         emoji, random: How many of each.
     """
 
@@ -174,7 +174,7 @@ class Vacancy:
                 "… its percentile",
                 (
                     f"{hull.percentile_emoji:.0f} among {hull.emoji} emoji, {hull.percentile_random:.0f} among "
-                    f"{hull.random} random rows of its length"
+                    f"{hull.random} random rows as far from the mean"
                 ),
             )
         near = [f"{one.text.strip() or one.text!r} {one.cosine_similarity:.2f}" + " (input)" * one.is_input

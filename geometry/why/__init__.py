@@ -145,19 +145,31 @@ def _vacancy(
 ) -> tuple[Vacancy | None, str]:
     """The vacancy of one expression, or why there is none; the fit is made once for all expressions alike."""
     direction = float(sum(term.weight for term in concept.terms if term.kind == "direction"))
+    if direction not in models:
+        models[direction] = _fit(head, options, direction)
+    model = models[direction]
+    if isinstance(model, str):
+        return None, model
+    small = head.vocab * head.dim <= HULL_NUMBERS
+    hull = small if options.hull is None else options.hull
+    left_out = (
+        "" if hull or options.hull is False else "λ is left out on a head of this size: ask for hull to measure it"
+    )
     try:
-        if direction not in models:
-            allowed = head.candidates(options.among, keep_undertrained=options.keep_undertrained)
-            models[direction] = fit_vacancies(head, candidates=allowed, direction=direction, seed=options.seed)
-        model = models[direction]
-        if isinstance(model, str):
-            return None, model
-        small = head.vocab * head.dim <= HULL_NUMBERS
-        hull = small if options.hull is None else options.hull
-        left_out = "" if hull or options.hull is False else "λ is left out on a head of this size; --hull measures it"
-        return find_vacancy(model, concept, as_stored=options.as_stored, hull=hull), left_out
+        return find_vacancy(model, concept, hull=hull), left_out
     except GeometryError as error:
         return None, f"no vacancy: {error}"
+
+
+def _fit(head: Head, options: WhyOptions, direction: float) -> VacancyModel | str:
+    """The fit of names to rows, or why there is none."""
+    allowed = head.candidates(options.among, keep_undertrained=options.keep_undertrained)
+    try:
+        return fit_vacancies(
+            head, candidates=allowed, direction=direction, as_stored=options.as_stored, seed=options.seed
+        )
+    except GeometryError as error:
+        return f"no vacancy: {error}"
 
 
 def _spells_in_bytes(head: Head) -> bool:

@@ -51,6 +51,14 @@ def flip_angles(
     return found
 
 
+@dataclass(frozen=True, eq=False)
+class _Nearest:
+    """A cell's point that turns least from another, and whether it lies on the sphere or is where the cell ends."""
+
+    point: Float64[np.ndarray, " dim"]
+    reached: bool
+
+
 @dataclass(eq=False)
 class _Cell:
     """The residuals for which one row wins, known by the boundaries met so far: {x: G·x ≥ h}."""
@@ -75,8 +83,10 @@ class _Cell:
             return point
         return nearest_in_polyhedron(np.stack(self.directions), np.array(self.levels), point)
 
-    def on_sphere(self, point: Float64[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"] | None:
-        """The cell's point on the sphere through ``point`` that turns least from it; None if none is found.
+    def on_sphere(self, point: Float64[np.ndarray, " dim"]) -> "_Nearest | None":
+        """The cell's point on the sphere through ``point`` that turns least from it; None where it is empty there.
+
+        A cell that ends before it reaches the sphere gives its far end: boundaries not met yet may still move that.
 
         The nearest point to t·``point`` turns least among those of its own length, whatever t ≥ 0 (it maximises a
         Lagrangian of the angle), and grows with t: t is found by bisection.
@@ -86,13 +96,13 @@ class _Cell:
             # a cone: every positive multiple of the nearest point is in it
             near = self.nearest(point)
             length = 0.0 if near is None else float(np.linalg.norm(near))
-            return None if near is None or length <= 1e-9 * radius else near * (radius / length)
+            return None if near is None or length <= 1e-9 * radius else _Nearest(near * (radius / length), True)
         low, high = 0.0, 1.0
         least, most = self.nearest(point * low), self.nearest(point * high)
         while most is not None and np.linalg.norm(most) < radius:
             low, high = high, high * 4
             if high > FURTHEST:
-                return None
+                return _Nearest(most, False)
             most = self.nearest(point * high)
         if least is None or most is None or np.linalg.norm(least) > radius:
             return None
@@ -106,7 +116,7 @@ class _Cell:
         if found is None:
             return None
         found = found * (radius / float(np.linalg.norm(found)))
-        return found if self.holds(found) else None
+        return _Nearest(found, True) if self.holds(found) else None
 
     def holds(self, point: Float64[np.ndarray, " dim"]) -> bool:
         """Whether a point is within all boundaries met so far, up to rounding."""
@@ -136,6 +146,8 @@ def nearest_in_polyhedron(
     if distance < 1e-12:
         return None
     rest = system @ multipliers - target
+    if abs(rest[-1]) < 1e-15:
+        return None
     return np.asarray(point - rest[:-1] / rest[-1])
 
 
@@ -155,28 +167,24 @@ def win_angles(ledger: Ledger, rivals: Sequence[int]) -> list[float | None]:
     every = np.zeros(view.vocab) if biases is None else biases
     rows = view.space.apply(view.opened.matrix.rows(ledger.ids[list(rivals)]))
     cells = [_Cell(row, float(every[ledger.ids[k]])) for k, row in zip(rivals, rows, strict=True)]
-    points: list[Float64[np.ndarray, " dim"] | None] = [start for _ in rivals]
+    found: list[_Nearest | None] = [_Nearest(start, True) for _ in rivals]
     unsettled = list(range(len(cells)))
     for _ in range(ROUNDS):
-        asked = np.stack([_known(points[i]) for i in unsettled]) if unsettled else np.zeros((0, view.dim))
         if not unsettled:
             break
+        asked = np.stack([one.point for i in unsettled if (one := found[i]) is not None])
         scores = row_products(view, asked, label="cells")[ledger.ids].T + every[ledger.ids]
         for i, row_scores in zip(list(unsettled), scores, strict=True):
-            if not _grow(cells[i], ledger, row_scores, int(rivals[i])):
+            if _grow(cells[i], ledger, row_scores, int(rivals[i])):
+                found[i] = cells[i].on_sphere(start)
+            else:
                 unsettled.remove(i)
                 continue
-            points[i] = cells[i].on_sphere(start)
-            if points[i] is None:
+            if found[i] is None:
                 unsettled.remove(i)
     for i in unsettled:
-        points[i] = None
-    return [None if point is None else _angle(start, point) for point in points]
-
-
-def _known(point: Float64[np.ndarray, " dim"] | None) -> Float64[np.ndarray, " dim"]:
-    assert point is not None
-    return point
+        found[i] = None
+    return [None if one is None or not one.reached else _angle(start, one.point) for one in found]
 
 
 def _grow(cell: _Cell, ledger: Ledger, scores: Float64[np.ndarray, " rows"], own: int) -> bool:

@@ -32,7 +32,7 @@ def draw_why(why: "geometry.why.record.Why") -> "Figure":
     margin = f", {why.rivals[0].margin:.2g} ahead of {why.rivals[0].text.strip()}" if why.rivals else ""
     return why_figure(
         _bars(why),
-        None if why.phase is None else _diagram(why, why.phase),
+        None if why.phase is None else _diagram(why.phase),
         _strips(why) if why.lines else None,
         title=f"{why.expression} lands on {name}{margin}",
         caption=why.provenance(),
@@ -68,7 +68,7 @@ def _strips(why: "geometry.why.record.Why") -> Strips:
     return Strips(f"Who wins as one weight moves{more}", tuple(strips), (low, high))
 
 
-def _diagram(why: "geometry.why.record.Why", phase: "Phase") -> PhaseDiagram:
+def _diagram(phase: "Phase") -> PhaseDiagram:
     cover: Polygons | Cells
     if phase.grid is None:
         cover = Polygons(phase.polygons, phase.planes)
