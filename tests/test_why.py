@@ -12,6 +12,7 @@ from geometry.errors import ExpressionError, OptionError, TokenError
 from geometry.landing.scans import variants_of
 from geometry.products import residual_view, row_biases
 from geometry.why import Why, WhyOptions, explain, explain_many
+from geometry.why.angles import _Cell
 from geometry.why.ledger import open_ledger
 
 SPACES = ["raw", "folded", "centered", "whitened"]
@@ -257,6 +258,35 @@ def test_a_win_angle_is_never_less_than_the_flip_angle(make_head, seed: int) -> 
     for rival in found.rivals:
         if rival.win_angle is not None and rival.flip_angle is not None:
             assert rival.win_angle >= rival.flip_angle - 1e-6
+
+
+@pytest.mark.parametrize("seed", [103, 7, 21, 40])
+def test_a_win_angle_is_that_of_the_cell_with_every_plane(make_head, seed: int) -> None:
+    """The planes that are found one after the other must lead where all of them do."""
+    rng = np.random.default_rng(seed)
+    rows, bias = rng.normal(size=(60, 8)), rng.normal(size=60)
+    norm = {"model.final_layernorm.weight": rng.uniform(0.5, 2, 8), "model.final_layernorm.bias": rng.normal(size=8)}
+    tensors = {"lm_head.weight": rows, "lm_head.bias": bias, **norm}
+    head = make_head(rows, model_type="phi", with_tokenizer=False, tensors=tensors)
+    found = why(head, "#3 + #7", k=40)
+    view = head.in_space("folded")
+    ledger = open_ledger(view, found.concept, head.candidates())
+    stored = view.space.apply(head.opened.matrix.rows(ledger.ids))
+    told = 0
+    for rival in found.rivals:
+        own = ledger.place(rival.id)
+        cell = _Cell(stored[own], float(ledger.bias[own]))
+        for place, token in enumerate(ledger.ids.tolist()):
+            if place != own:
+                cell.add(token, stored[place], float(ledger.bias[place]))
+        whole = cell.on_sphere(ledger.residual)
+        if whole is None or not whole.reached:
+            assert rival.win_angle is None
+            continue
+        told += 1
+        apart = np.linalg.norm(whole.point - ledger.residual) / (2 * np.linalg.norm(ledger.residual))
+        assert rival.win_angle == pytest.approx(2 * np.arcsin(apart), abs=1e-6)
+    assert told > 5
 
 
 def test_a_landing_by_another_metric_says_that_logits_are_explained(make_head) -> None:
