@@ -27,7 +27,7 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class HullDepth:
-    """How far a row stands out of the hull of all others, λ, beside rows that exist and random ones as far from the mean.
+    """How far a row stands out of the hull of all others, λ, beside existing rows and random ones as far out.
 
     Attributes:
         value: λ of the predicted row; above 0 it can win for some residual, were there no bias.
