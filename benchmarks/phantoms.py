@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from heads import write_head
+from timing import fewest
 
 import geometry as geo
 from geometry.names import name_queries
@@ -28,11 +29,12 @@ def phantom_rows(vocab: int, dim: int, folder: Path) -> list[tuple[str, ...]]:
     head.candidates()
     name_queries(head, [])  # means and vocabulary: once a head
     found, seconds, megabytes = _watched(lambda: find_phantoms(head))
-    queries = len(found.phantoms) + found.existing.n + sum(one.n for one in found.controls)
+    dealt = sum(map(len, found.null.values()))  # more than are told: p is counted over all
+    queries = len(found.phantoms) + found.existing.n + dealt + found.controls[1].n
     stored = head.opened.matrix.raw_block(0, vocab)
-    touched = _fewest(lambda: int(stored.reshape(-1).view(np.uint64).sum()))
+    touched = fewest(lambda: int(stored.reshape(-1).view(np.uint64).sum()), times=3)
     product = _product(head, queries)
-    why = _fewest(lambda: explain(head, "sea + horse + emoji", WhyOptions(vacancy=False)))
+    why = fewest(lambda: explain(head, "sea + horse + emoji", WhyOptions(vacancy=False)), times=3)
     name = f"{vocab:,} × {dim:,} bf16"
     label = f"{name}: {len(found.phantoms):,} phantoms, with controls {queries:,} names"
     return [
@@ -55,17 +57,6 @@ def _product(head: geo.Head, queries: int) -> float:
         vectors @ rows.T
         seconds += time.perf_counter() - before
     return seconds
-
-
-def _fewest(action: Callable[[], object], times: int = 3) -> float:
-    """Fewest seconds of an action, run once before to warm up."""
-    action()
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
 
 
 def _watched(action: Callable[[], object]) -> tuple[Any, float, float]:

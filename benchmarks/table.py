@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import faiss
@@ -23,6 +22,7 @@ import numpy as np
 import torch
 from heads import write_head
 from phantoms import phantom_rows
+from timing import fewest
 
 import geometry as geo
 from geometry.scoring import score_with
@@ -38,17 +38,6 @@ def cold(*arguments: str, times: int = 9) -> float:
         subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)
     return statistics.median(seconds)
-
-
-def best(action: Callable[[], object], times: int = 5) -> float:
-    """Fewest seconds of an action, run once before to warm up."""
-    action()
-    seconds = []
-    for _ in range(times):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds)
 
 
 def cold_rows() -> list[tuple[str, ...]]:
@@ -87,10 +76,10 @@ def search_rows(vocab: int, dim: int, folder: Path) -> list[tuple[str, ...]]:
             scan(head, [reader])
             return reader.result()
 
-        bytes_pass = best(lambda: int(stored.reshape(-1).view(np.uint64).sum()))
-        product = best(lambda q=q: q @ rows.T, times=3)
-        rival = best(lambda q=q: faiss.knn(q, rows, 10, metric=faiss.METRIC_INNER_PRODUCT), times=3)
-        ours = best(search, times=3)
+        bytes_pass = fewest(lambda: int(stored.reshape(-1).view(np.uint64).sum()))
+        product = fewest(lambda q=q: q @ rows.T, times=3)
+        rival = fewest(lambda q=q: faiss.knn(q, rows, 10, metric=faiss.METRIC_INNER_PRODUCT), times=3)
+        ours = fewest(search, times=3)
         label = f"{name}: {queries:,} quer{'y' if queries == 1 else 'ies'}, exact top 10"
         table.append((label, f"{ours * 1e3:.0f} ms", "1", ""))
         for rival_name, seconds in (

@@ -129,7 +129,7 @@ def nearest_in_polyhedron(
     levels: Float64[np.ndarray, " boundaries"],
     point: Float64[np.ndarray, " dim"],
 ) -> Float64[np.ndarray, " dim"] | None:
-    """Return the point of {x: G·x ≥ h} nearest to ``point``, or None where that is empty.
+    """Return the point of {x: G·x ≥ h} nearest to ``point``, or None where that is empty or was not found.
 
     Least distance programming by non-negative least squares (Lawson & Hanson 1974, "Solving Least Squares
     Problems", §23.4).
@@ -142,7 +142,10 @@ def nearest_in_polyhedron(
     system = np.vstack([directions.T, wanted])
     target = np.zeros(len(system))
     target[-1] = 1.0
-    multipliers, distance = nnls(system, target, maxiter=50 * len(wanted))
+    try:
+        multipliers, distance = nnls(system, target, maxiter=50 * len(wanted))
+    except RuntimeError:  # its word for not having settled
+        return None
     if distance < 1e-12:
         return None
     rest = system @ multipliers - target
@@ -175,12 +178,10 @@ def win_angles(ledger: Ledger, rivals: Sequence[int]) -> list[float | None]:
         asked = np.stack([one.point for i in unsettled if (one := found[i]) is not None])
         scores = row_products(view, asked, label="cells")[ledger.ids].T + every[ledger.ids]
         for i, row_scores in zip(list(unsettled), scores, strict=True):
-            if _grow(cells[i], ledger, row_scores, int(rivals[i])):
+            settled = not _grow(cells[i], ledger, row_scores, int(rivals[i]))
+            if not settled:
                 found[i] = cells[i].on_sphere(start)
-            else:
-                unsettled.remove(i)
-                continue
-            if found[i] is None:
+            if settled or found[i] is None:
                 unsettled.remove(i)
     for i in unsettled:
         found[i] = None
