@@ -3,8 +3,9 @@
 import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -78,14 +79,26 @@ class Header:
 
 
 def read_header(fd: int, file: Path) -> Header:
-    """Read and check the header of the open safetensors file ``fd``; ``file`` is its name in messages.
+    """Read and check the header of the open safetensors file ``fd``; ``file`` is its name in messages."""
+    return parse_header(partial(read_at, fd), os.fstat(fd).st_size, file)
+
+
+def parse_header(read: Callable[[int, int], bytes], total: int, file: Path) -> Header:
+    """Read and check the header of a safetensors file, wherever it lies.
 
     Nothing after the header is read. A header is refused unless its tensors cover the rest of the file
     exactly, without overlap and without holes, as the safetensors library demands, and unless its keys are
     unique, which the library does not check.
+
+    Args:
+        read: gives (offset, size) bytes, fewer only where the file ends.
+        total: the file's size.
+        file: its name in messages, and in what is returned.
+
+    Raises:
+        CheckpointError: it is no safetensors file, or a damaged one.
     """
-    total = os.fstat(fd).st_size
-    start = read_at(fd, 0, 64)
+    start = read(0, 64)
     check_not_a_pointer(start, file)
     if len(start) < 8:
         raise CheckpointError(
@@ -101,7 +114,7 @@ def read_header(fd: int, file: Path) -> Header:
         raise CheckpointError(
             f"{file} is truncated: its header claims {length:,} bytes and the file has {total:,}; download it again"
         )
-    entries = parse_json(read_at(fd, 8, length), file, "safetensors header", unique_keys=True)
+    entries = parse_json(read(8, length), file, "safetensors header", unique_keys=True)
     entries.pop("__metadata__", None)
     tensors = tuple(_tensor(name, entry, file, 8 + length) for name, entry in entries.items())
     _check_cover(tensors, file, first=8 + length, total=total)

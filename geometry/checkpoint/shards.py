@@ -1,10 +1,11 @@
 """The safetensors files of a checkpoint, and the tensors in them: a shard's header is read when a tensor of it is."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from geometry.checkpoint.guards import opened, read_json, shard_name
 from geometry.checkpoint.header import TensorInfo, Tensors, read_header, short
@@ -29,20 +30,25 @@ class IndexedTensors:
     """Tensors that an index places in shards. A big model has hundreds of shards, and its head lies in one or two.
 
     Only what the index places counts: a shard may hold stale tensors beside.
+
+    Attributes:
+        index: the index's name, for messages.
+        weight_map: from tensors to shards, as `weight_map` checked it.
+        read: reads the header of a shard.
     """
 
-    folder: Path
+    index: Path
     weight_map: Mapping[str, str]
-    reads: Reads
+    read: Callable[[str], Tensors]
     _headers: dict[str, Tensors] = field(default_factory=dict)
 
     def __getitem__(self, name: str, /) -> TensorInfo:
         shard = self.weight_map[name]
         if shard not in self._headers:
-            self._headers[shard] = read_file(self.folder / shard, self.folder, self.reads).tensors
+            self._headers[shard] = self.read(shard)
         if name not in self._headers[shard]:
             raise CheckpointError(
-                f"{self.folder / INDEX} places tensor {short(name)} in {short(shard)}, which does not hold it; "
+                f"{self.index} places tensor {short(name)} in {short(shard)}, which does not hold it; "
                 "the index and the shards do not belong together"
             )
         return self._headers[shard][name]
@@ -67,18 +73,25 @@ def read_file(path: Path, folder: Path | None, reads: Reads) -> Weights:
 
 
 def read_folder(folder: Path, reads: Reads) -> Weights:
-    """Return the tensors of a folder.
+    """Return the tensors of a folder: those of the file that `choose_weights` names."""
+    beside = [name for name in (SINGLE, INDEX) if is_present(folder / name)]
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    chosen = choose_weights({*beside, *files})
+    if chosen is None:
+        raise CheckpointError(_no_weights(folder, len(files)))
+    return _read_index(folder, reads) if chosen == INDEX else read_file(folder / chosen, folder, reads)
+
+
+def choose_weights(names: Collection[str]) -> str | None:
+    """Return which of a checkpoint's files says where its tensors are, or None.
 
     As in transformers, ``model.safetensors`` comes before the index; failing both, the only safetensors file.
     """
-    if is_present(folder / SINGLE):
-        return read_file(folder / SINGLE, folder, reads)
-    if is_present(folder / INDEX):
-        return _read_index(folder, reads)
-    files = sorted(folder.glob("*.safetensors"))
-    if len(files) != 1:
-        raise CheckpointError(_no_weights(folder, len(files)))
-    return read_file(files[0], folder, reads)
+    for name in (SINGLE, INDEX):
+        if name in names:
+            return name
+    files = [name for name in names if name.endswith(".safetensors") and "/" not in name]
+    return files[0] if len(files) == 1 else None
 
 
 def is_present(path: Path) -> bool:
@@ -91,18 +104,31 @@ def _read_index(folder: Path, reads: Reads) -> Weights:
     path = folder / INDEX
     index, size = read_json(path, folder, unique_keys=True)
     reads.add_file(INDEX, size)
-    weight_map = index.get("weight_map")
-    if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError(f"{path} has no weight_map from tensor names to files; the index is damaged")
-    if not all(isinstance(shard, str) for shard in weight_map.values()):
-        raise CheckpointError(f"{path} has a weight_map whose files are no names; the index is damaged")
+    placed = weight_map(index, path)
     total = 0
-    for shard in sorted({shard_name(name, path) for name in weight_map.values()}):
+    for shard in sorted(set(placed.values())):
         if not is_present(folder / shard):
             raise CheckpointError(f"{path} names the shard {short(shard)}, which is not there; download the rest")
         with opened(folder / shard, inside=folder) as fd:
             total += os.fstat(fd).st_size
-    return Weights(IndexedTensors(folder, MappingProxyType(weight_map), reads), total)
+    tensors = IndexedTensors(path, placed, lambda shard: read_file(folder / shard, folder, reads).tensors)
+    return Weights(tensors, total)
+
+
+def weight_map(index: Mapping[str, Any], path: Path) -> Mapping[str, str]:
+    """Return an index's map from tensors to shards, each a plain relative name.
+
+    Raises:
+        CheckpointError: there is none, or it names what is no shard.
+    """
+    placed = index.get("weight_map")
+    if not isinstance(placed, dict) or not placed:
+        raise CheckpointError(f"{path} has no weight_map from tensor names to files; the index is damaged")
+    if not all(isinstance(shard, str) for shard in placed.values()):
+        raise CheckpointError(f"{path} has a weight_map whose files are no names; the index is damaged")
+    for shard in set(placed.values()):
+        shard_name(shard, path)
+    return MappingProxyType(placed)
 
 
 def _no_weights(folder: Path, found: int) -> str:
