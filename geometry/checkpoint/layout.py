@@ -6,9 +6,10 @@ order, and never need to know the model's type.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from geometry.checkpoint.companions import check_packed, check_stored, quantised_module, stored_shape
 from geometry.checkpoint.header import TensorInfo, Tensors, short
 from geometry.checkpoint.matrix import STORED
 from geometry.errors import CheckpointError
@@ -83,8 +84,6 @@ NORMS = (
 GAINS = ("weight", "gamma", "scale")
 SHIFTS = ("bias", "beta")
 
-QUANTISED = ("qweight", "q_weight", "trellis", "weight_scale_inv", "weight_scale", "scales", "SCB")
-
 
 @dataclass(frozen=True)
 class HeadLayout:
@@ -132,7 +131,8 @@ def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
                 f"no head: the config says tie_word_embeddings = false and no head is stored, only "
                 f"{short(head)}; this is a base, embedding or reward model; take the causal LM"
             )
-    _check_matrix(outer, head)
+    _check_matrix(outer, head, config)
+    outer = {**outer, head: replace(outer[head], shape=_shape(outer, head, config))}
     norm, norm_bias = _find_norm(outer, head, embedding)
     return HeadLayout(head, embedding, _find_bias(outer, head, tied=tied), norm, norm_bias, tied)
 
@@ -159,11 +159,9 @@ def _find_head(outer: Mapping[str, TensorInfo], embedding: str | None, config: M
             if _fits(info, outer.get(embedding or ""), config) or (strong and not _is_float_matrix(info)):
                 found.append((rank, _in_encoder(name), name.count("."), name))
     for name in outer:
-        stem, _, last = name.rpartition(".")
-        if last in QUANTISED and any(_ends(stem, ending) for ending in HEADS):
-            raise CheckpointError(
-                f"the head is quantised ({short(name)}), which cannot be read yet; take an unquantised checkpoint"
-            )
+        stem = quantised_module(name)
+        if stem and any(_ends(stem, ending) for ending in (*HEADS, *WEAK_HEADS)):
+            check_packed(stem, outer)
     return min(found)[-1] if found else None
 
 
@@ -184,21 +182,22 @@ def _is_float_matrix(info: TensorInfo) -> bool:
     return len(info.shape) == 2 and 0 not in info.shape and info.dtype in STORED
 
 
-def _check_matrix(outer: Mapping[str, TensorInfo], head: str) -> None:
-    """Refuse a head that is no (vocab, dim) matrix of plain numbers."""
-    info, stem = outer[head], _stem(head)
+def _check_matrix(outer: Mapping[str, TensorInfo], head: str, config: Mapping[str, Any]) -> None:
+    """Refuse a head that is no (vocab, dim) matrix of numbers that can be decoded exactly."""
+    info = outer[head]
     if len(info.shape) != 2 or 0 in info.shape:
         raise CheckpointError(
             f"the head {short(head)} has shape {list(info.shape)}; expected (vocab, dim), both at least 1; "
             "the checkpoint is damaged"
         )
-    companions = [f"{stem}.{last}" for last in QUANTISED if f"{stem}.{last}" in outer]
-    if companions or info.dtype not in STORED:
-        beside = f" beside {short(companions[0])}" if companions else ""
-        raise CheckpointError(
-            f"the head {short(head)} is stored as {info.dtype}{beside}; expected plain F32, F16 or BF16: "
-            "quantised and double-precision heads cannot be read yet; take an unquantised checkpoint"
-        )
+    check_stored(info, outer, config)
+
+
+def _shape(outer: Mapping[str, TensorInfo], head: str, config: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return the head's (vocab, dim), also where its numbers are packed into one column."""
+    widths = (text_config(config).get(key) for key in ("hidden_size", "d_model", "n_embd", "dim"))
+    dim = next((width for width in widths if type(width) is int and width > 0), None)
+    return stored_shape(outer[head], outer, dim)
 
 
 def _find_norm(outer: Mapping[str, TensorInfo], head: str, embedding: str | None) -> tuple[str | None, str | None]:

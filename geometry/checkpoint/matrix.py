@@ -4,10 +4,10 @@ import hashlib
 import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32, Integer, Shaped
+from jaxtyping import Float32, Int64, Integer, Shaped
 
 from geometry.checkpoint.guards import opened
 from geometry.checkpoint.header import TensorInfo, short
@@ -25,12 +25,48 @@ STORED: Mapping[str, np.dtype[Any]] = {
 }
 
 
+@runtime_checkable
+class Codec(Protocol):
+    """How the numbers of a matrix that is not plain F32, F16 or BF16 are decoded, row by row."""
+
+    @property
+    def label(self) -> str:
+        """What to call the format, such as ``F8_E4M3 × 128×128 scales``."""
+        ...
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(vocab, dim), as decoded."""
+        ...
+
+    @property
+    def stored(self) -> np.dtype[Any]:
+        """The type of what lies in the file."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many of those make one row."""
+        ...
+
+    @property
+    def beside(self) -> bytes:
+        """The bytes of the scales, which are as much a part of the rows as the codes are."""
+        ...
+
+    def decode(
+        self, raw: Shaped[np.ndarray, "tokens width"], rows: Int64[np.ndarray, " tokens"]
+    ) -> Float32[np.ndarray, "tokens dim"]:
+        """Return the rows of these numbers, of which ``raw`` is what is stored, as a new float32 array."""
+        ...
+
+
 def check_dtype(info: TensorInfo) -> None:
     """Refuse a tensor whose numbers are not plain F32, F16 or BF16."""
     if info.dtype not in STORED:
         raise CheckpointError(
-            f"{info.file}: tensor {short(info.name)} is stored as {info.dtype}; expected F32, F16 or BF16: "
-            "quantised and double-precision heads cannot be read yet; take an unquantised checkpoint"
+            f"{info.file}: tensor {short(info.name)} is stored as {info.dtype}; expected plain F32, F16 or BF16; "
+            "take an unquantised checkpoint"
         )
 
 
@@ -43,13 +79,15 @@ def decode(raw: Shaped[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     return np.asarray(raw, dtype=np.float32)
 
 
-def map_matrix(info: TensorInfo, *, max_resident: int | None = None) -> "StoredMatrix":
+def map_matrix(info: TensorInfo, codec: Codec | None = None, *, max_resident: int | None = None) -> "StoredMatrix":
     """Map the 2-D tensor ``info`` read-only; no byte of it is read yet.
 
     Args:
+        codec: how to decode it, where it is not plain.
         max_resident: a matrix of more bytes than this is let go of, block by block, as it is passed over.
     """
-    check_dtype(info)
+    if codec is None:
+        check_dtype(info)
     if len(info.shape) != 2 or 0 in info.shape:
         raise CheckpointError(
             f"{info.file}: tensor {short(info.name)} has shape {list(info.shape)}; "
@@ -61,9 +99,11 @@ def map_matrix(info: TensorInfo, *, max_resident: int | None = None) -> "StoredM
             mapped = mmap.mmap(fd, info.nbytes + skip, access=mmap.ACCESS_READ, offset=info.offset - skip)
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{info.file} cannot be mapped: {error}; did the file change?") from error
-    stored = np.frombuffer(mapped, dtype=STORED[info.dtype], count=info.shape[0] * info.shape[1], offset=skip)
+    dtype = STORED[info.dtype] if codec is None else codec.stored
+    shape = info.shape if codec is None else (codec.shape[0], codec.width)
+    stored = np.frombuffer(mapped, dtype=dtype, count=shape[0] * shape[1], offset=skip)
     touched = np.zeros(-(-info.nbytes // PAGE), dtype=np.bool_)
-    return StoredMatrix(info, stored.reshape(info.shape), touched, mapped, max_resident)
+    return StoredMatrix(info, stored.reshape(shape), touched, mapped, max_resident, codec)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,20 +111,21 @@ class StoredMatrix:
     """A (vocab, dim) matrix in its file, decoded to float32 in the rows and blocks that are asked for."""
 
     info: TensorInfo
-    _stored: Shaped[np.ndarray, "vocab dim"] = field(repr=False)
+    _stored: Shaped[np.ndarray, "vocab width"] = field(repr=False)
     _touched: Shaped[np.ndarray, " pages"] = field(repr=False)
     _mapped: mmap.mmap = field(repr=False)
     max_resident: int | None = None
+    codec: Codec | None = None
 
     @property
     def dtype(self) -> str:
-        """``F32``, ``F16`` or ``BF16``."""
-        return self.info.dtype
+        """``F32``, ``F16`` or ``BF16``, or what the codec is called."""
+        return self.info.dtype if self.codec is None else self.codec.label
 
     @property
     def shape(self) -> tuple[int, int]:
         """(vocab, dim)."""
-        vocab, dim = self.info.shape
+        vocab, dim = self.info.shape if self.codec is None else self.codec.shape
         return vocab, dim
 
     @property
@@ -117,10 +158,10 @@ class StoredMatrix:
         first, last = wanted * row // PAGE, ((wanted + 1) * row - 1) // PAGE
         for step in range(row // PAGE + 2):
             self._touched[np.minimum(first + step, last)] = True
-        return decode(self._stored[wanted])
+        return self._decode(self._stored[wanted], wanted)
 
-    def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens dim"]:
-        """Return rows ``start`` to ``stop`` (exclusive) as stored; bf16's bits come as uint16.
+    def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens width"]:
+        """Return rows ``start`` to ``stop`` (exclusive) as stored: bf16's bits as uint16, a codec's codes undecoded.
 
         A read-only view of the mapping, without a copy wherever the file aligns its numbers.
         """
@@ -132,14 +173,15 @@ class StoredMatrix:
 
     def block(self, start: int, stop: int) -> Float32[np.ndarray, "tokens dim"]:
         """Return rows ``start`` to ``stop`` as float32; of an F32 matrix, its read-only mapping."""
-        return decode(self.raw_block(start, stop))
+        start, stop, _ = slice(start, stop).indices(self.shape[0])
+        return self._decode(self.raw_block(start, stop), np.arange(start, max(start, stop)))
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
         """Yield (first row, float32 block) over the whole matrix, ``size`` rows at a time."""
         for start, raw in self.raw_blocks(size):
-            yield start, decode(raw)
+            yield start, self._decode(raw, np.arange(start, start + len(raw)))
 
-    def raw_blocks(self, size: int) -> Iterator[tuple[int, Shaped[np.ndarray, "tokens dim"]]]:
+    def raw_blocks(self, size: int) -> Iterator[tuple[int, Shaped[np.ndarray, "tokens width"]]]:
         """Yield (first row, block as stored); each block is let go of where the matrix is too large to stay."""
         if size < 1:
             raise ValueError(f"a block of {size} rows; expected at least 1")
@@ -147,13 +189,18 @@ class StoredMatrix:
             yield start, self.raw_block(start, start + size)
             self._let_go()
 
+    def _decode(
+        self, raw: Shaped[np.ndarray, "tokens width"], rows: Int64[np.ndarray, " tokens"]
+    ) -> Float32[np.ndarray, "tokens dim"]:
+        return decode(raw) if self.codec is None else self.codec.decode(raw, rows)
+
     def _let_go(self) -> None:
         """Give the pages back to the system where the matrix is larger than may stay in memory."""
         if self.max_resident is not None and self.nbytes > self.max_resident and hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def sample_hash(self) -> str:
-        """Return a cheap fingerprint: SHA-256 of dtype, shape and up to 256 evenly spaced pages.
+        """Return a cheap fingerprint: SHA-256 of dtype, shape, scales and up to 256 evenly spaced pages.
 
         Names and sharding do not enter. A change that misses every sampled page of 4,096 bytes is not seen:
         that is what ``full_hash`` is for.
@@ -164,7 +211,7 @@ class StoredMatrix:
         return self._hash("sample", ((page * PAGE, (page + 1) * PAGE) for page in sampled))
 
     def full_hash(self, progress: Callable[[int, int], None] | None = None) -> str:
-        """Return the SHA-256 of dtype, shape and every byte; ``progress`` is told (bytes done, in all)."""
+        """Return the SHA-256 of dtype, shape, scales and every byte; ``progress`` is told (bytes done, in all)."""
 
         def spans() -> Iterator[tuple[int, int]]:
             for start in range(0, self.nbytes, HASHED_BYTES):
@@ -178,6 +225,7 @@ class StoredMatrix:
     def _hash(self, kind: str, spans: Iterator[tuple[int, int]]) -> str:
         """Hash byte spans of the matrix, with its dtype and shape before them."""
         digest = hashlib.sha256(f"{kind} {self.dtype} {self.shape[0]}x{self.shape[1]}\n".encode())
+        digest.update(b"" if self.codec is None else self.codec.beside)
         octets = self._stored.reshape(-1).view(np.uint8)
         for start, stop in spans:
             self._touched[start // PAGE : -(-stop // PAGE)] = True

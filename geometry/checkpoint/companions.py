@@ -1,0 +1,279 @@
+"""What stands beside a matrix and says how it is stored: scales and tables, found by name and checked by shape.
+
+The tensor and its companions decide, never the config's ``quant_method``: most quantised checkpoints leave the head
+plain, and then it is opened as any other.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from geometry.checkpoint.guards import parse_json
+from geometry.checkpoint.header import TensorInfo, Tensors, short
+from geometry.checkpoint.matrix import STORED, Codec, decode
+from geometry.checkpoint.scaled import CODES, Code, FourBit, Nested, Scaled, power_values
+from geometry.errors import CheckpointError
+
+Read = Callable[[TensorInfo], bytes]
+
+DEFAULT_BLOCK = (128, 128)
+"""Rows and columns to a scale where the config is silent, as in DeepSeek's checkpoints."""
+
+MAX_COMPANION_BYTES = 256 * 2**20
+"""The scales of a head of 256,000 × 8,192 in blocks of 64 take 131 MB; more than this is not read."""
+
+FLOAT_SCALES = ("weight_scale_inv", "weight_scale")
+"""Names of float8 scales; both multiply, whatever the first one says."""
+
+PACKED: Mapping[str, str] = {
+    "qweight": "GPTQ or AWQ",
+    "q_weight": "EXL2",
+    "trellis": "EXL3",
+    "weight_packed": "compressed-tensors, packed",
+    "scales": "MLX",
+    "W_q": "HQQ",
+    "codebooks": "AQLM",
+    "Qidxs": "QuIP#",
+    "weight_scale_2": "NVFP4",
+    "weight._data": "Quanto",
+}
+"""What a packed matrix has beside it, or in its place, and the format it gives away."""
+
+_STATES: Mapping[str, Literal["nf4", "fp4"]] = {
+    "weight.quant_state.bitsandbytes__nf4": "nf4",
+    "weight.quant_state.bitsandbytes__fp4": "fp4",
+}
+
+
+def quantised_module(name: str) -> str:
+    """Return the module that a tensor belongs to, if its name is one that only quantised modules hold."""
+    endings = (*PACKED, *FLOAT_SCALES, "SCB")
+    return next((name.removesuffix(f".{ending}") for ending in endings if name.endswith(f".{ending}")), "")
+
+
+def check_packed(stem: str, tensors: Tensors) -> None:
+    """Refuse a head's module that is packed, or of which only the scales are there."""
+    form = next((PACKED[ending] for ending in PACKED if f"{stem}.{ending}" in tensors), "")
+    if form == PACKED["qweight"] and f"{stem}.g_idx" in tensors:
+        form = "GPTQ"
+    if form:
+        raise CheckpointError(
+            f"the head is quantised as {form} ({short(stem)}), which cannot be decoded; "
+            "take the unquantised checkpoint, or one that leaves the head plain"
+        )
+    if f"{stem}.weight" not in tensors and stem not in tensors:
+        raise CheckpointError(
+            f"the head is quantised and only its scales are there; expected {short(f'{stem}.weight')} beside them; "
+            "the checkpoint is damaged"
+        )
+
+
+def stored_shape(info: TensorInfo, tensors: Tensors, dim: int | None) -> tuple[int, ...]:
+    """Return the shape of a tensor as decoded: its own, except where four-bit numbers were packed into a column.
+
+    Args:
+        dim: the model's width, which a packed column does not tell.
+    """
+    if _state(_stem(info.name), tensors) is None or not dim or info.nbytes * 2 % dim:
+        return info.shape
+    return info.nbytes * 2 // dim, dim
+
+
+def check_stored(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any]) -> None:
+    """Refuse a matrix that cannot be decoded exactly; no scale is read.
+
+    Raises:
+        CheckpointError: it is packed, lacks its scales, or its scales do not fit it.
+    """
+    stem = _stem(info.name)
+    check_packed(stem, tensors)
+    scales = [ending for ending in (*FLOAT_SCALES, "SCB") if f"{stem}.{ending}" in tensors]
+    if info.dtype in STORED and not scales:
+        return
+    if info.dtype == "U8" and not scales and _state(stem, tensors) is not None:
+        return
+    if len(scales) == 1 and info.dtype in CODES and (info.dtype == "I8" or scales != ["SCB"]):
+        _block(info, tensors[f"{stem}.{scales[0]}"], config)
+        return
+    if info.dtype.startswith("F8_") and not scales:
+        raise CheckpointError(
+            f"the head {short(info.name)} is stored as {info.dtype} without its scales; expected "
+            f"{short(f'{stem}.weight_scale_inv')} or {short(f'{stem}.weight_scale')}, as a bare cast gives wrong rows; "
+            "take a checkpoint that has them"
+        )
+    beside = f" beside {', '.join(short(f'{stem}.{ending}') for ending in scales)}" if scales else ""
+    raise CheckpointError(
+        f"the head {short(info.name)} is stored as {info.dtype}{beside}; expected plain F32, F16 or BF16, "
+        "or float8, int8 or four bits with their scales; take an unquantised checkpoint"
+    )
+
+
+def open_codec(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any], read: Read) -> Codec | None:
+    """Return how to decode a matrix, its scales read; None where it is plain, or no matrix.
+
+    Args:
+        read: gives a tensor's bytes, and accounts for them.
+
+    Raises:
+        CheckpointError: as `check_stored`, or what was read contradicts itself.
+    """
+    if len(info.shape) != 2:
+        return None
+    check_stored(info, tensors, config)
+    stem = _stem(info.name)
+    if info.dtype in STORED:
+        return None
+    if info.dtype == "U8":
+        return _four_bit(info, stem, tensors, read)
+    (scale,) = (tensors[f"{stem}.{end}"] for end in (*FLOAT_SCALES, "SCB") if f"{stem}.{end}" in tensors)
+    block = _block(info, scale, config)
+    data = _bounded(scale, read)
+    across = -(-info.shape[1] // block[1])
+    numbers = _numbers(scale, data).reshape(-1, across)
+    code: Code = next(code for code in CODES if code == info.dtype)
+    from_largest = scale.name.endswith(".SCB")
+    if from_largest:
+        _check_by_row(stem, tensors, read)
+    shape = info.shape[0], info.shape[1]
+    return Scaled(code, shape, block, numbers, 1 / 127 if from_largest else None, data)
+
+
+def _block(info: TensorInfo, scale: TensorInfo, config: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many rows and columns share one scale, from the scales' shape and the config.
+
+    Raises:
+        CheckpointError: the two do not fit, or the scales are no floats.
+    """
+    if scale.dtype not in STORED and scale.dtype != "F8_E8M0":
+        raise CheckpointError(
+            f"{scale.file}: the scales {short(scale.name)} are stored as {scale.dtype}; "
+            "expected F32, F16, BF16 or F8_E8M0; the checkpoint is damaged"
+        )
+    rows, columns = info.shape
+    if scale.shape in ((), (1,), (1, 1)):
+        return rows, columns
+    if scale.shape in ((rows,), (rows, 1)):
+        return 1, columns
+    told = list(_told_blocks(config)) or [DEFAULT_BLOCK]
+    for block in told:
+        if scale.shape == (-(-rows // block[0]), -(-columns // block[1])):
+            return block
+    kinds = " or ".join(
+        f"[{-(-rows // down)}, {-(-columns // across)}] for blocks of {down}×{across}" for down, across in told[:2]
+    )
+    raise CheckpointError(
+        f"{scale.file}: the scales {short(scale.name)} have shape {short(list(scale.shape))} beside a matrix of "
+        f"{rows:,} × {columns:,}; expected one, one a row, or {kinds}; the checkpoint is damaged"
+    )
+
+
+def _told_blocks(config: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """Yield the block sizes that a config's quantisation names, also inside a multimodal model's text config."""
+    parts = [config, *(part for part in config.values() if isinstance(part, Mapping))]
+    for part in parts:
+        told = part.get("quantization_config")
+        if not isinstance(told, Mapping):
+            continue
+        groups = told.get("config_groups")
+        groups = groups.values() if isinstance(groups, Mapping) else ()
+        weights = [group.get("weights") for group in groups if isinstance(group, Mapping)]
+        sizes = [told.get("weight_block_size")]
+        for one in weights:
+            if isinstance(one, Mapping):
+                sizes += [one.get("block_structure"), [1, one.get("group_size")]]
+        for size in sizes:
+            if isinstance(size, list) and len(size) == 2 and all(type(n) is int and 0 < n < 2**31 for n in size):
+                yield size[0], size[1]
+
+
+def _check_by_row(stem: str, tensors: Tensors, read: Read) -> None:
+    """Refuse bitsandbytes' old layouts for particular GPUs, in which the bytes of a row do not lie together."""
+    name = f"{stem}.weight_format"
+    if name in tensors:
+        data = _bounded(tensors[name], read)
+        if any(data):
+            raise CheckpointError(
+                f"{tensors[name].file}: {short(name)} says that the int8 head is not stored row by row; expected 0; "
+                "save it again with a later bitsandbytes"
+            )
+
+
+def _state(stem: str, tensors: Tensors) -> str | None:
+    """Return the name of the tensor that describes bitsandbytes' four bits, if there is one."""
+    return next((f"{stem}.{ending}" for ending in _STATES if f"{stem}.{ending}" in tensors), None)
+
+
+def _four_bit(info: TensorInfo, stem: str, tensors: Tensors, read: Read) -> FourBit:
+    """Return the codec of a four-bit matrix; every number of its description is checked against the tensors."""
+    name = _state(stem, tensors)
+    assert name is not None
+    text = _bounded(tensors[name], read)
+    state = parse_json(text, info.file, short(name), unique_keys=True)
+    rows, columns = _sizes(state.get("shape"), 2) or (0, 0)
+    (block,) = _sizes([state.get("blocksize")], 1) or (0,)
+    if not block or rows * columns != 2 * info.nbytes or columns % 2 or columns % block:
+        raise CheckpointError(
+            f"{info.file}: {short(name)} tells shape {short(state.get('shape'))} in blocks of "
+            f"{short(state.get('blocksize'))}, and the head has {info.nbytes:,} bytes of two numbers; expected rows "
+            "of whole blocks that fill them; take an unquantised checkpoint"
+        )
+    count = rows * columns // block
+
+    def beside(ending: str, size: int, dtypes: tuple[str, ...] = ("F32",)) -> bytes:
+        part = f"{stem}.weight.{ending}"
+        found = tensors[part] if part in tensors else None  # noqa: SIM401, tensors are no mapping
+        if found is None or found.dtype not in dtypes or found.shape not in ((size,), (size, 1)):
+            has = "is missing" if found is None else f"is {found.dtype} of shape {short(list(found.shape))}"
+            raise CheckpointError(
+                f"{info.file}: {short(part)} {has}; expected {' or '.join(dtypes)} of shape [{size}]; "
+                "take an unquantised checkpoint"
+            )
+        return _bounded(found, read)
+
+    table, absmax = beside("quant_map", 16), beside("absmax", count, ("F32", "U8"))
+    parts, nested = [text, table, absmax], None
+    if len(absmax) == count:
+        (inner,) = _sizes([state.get("nested_blocksize")], 1) or (0,)
+        offset = state.get("nested_offset")
+        if not inner or not isinstance(offset, float) or not math.isfinite(offset):
+            raise CheckpointError(
+                f"{info.file}: {short(name)} lacks nested_blocksize or nested_offset, which its one-byte scales need; "
+                "the checkpoint is damaged"
+            )
+        inner_table, inner_scales = beside("nested_quant_map", 256), beside("nested_absmax", -(-count // inner))
+        parts += [inner_table, inner_scales]
+        nested = Nested(_floats(inner_table), _floats(inner_scales), inner, offset)
+    scales = _floats(absmax) if nested is None else np.frombuffer(absmax, dtype=np.uint8)
+    kind = _STATES[name.removeprefix(f"{stem}.")]
+    return FourBit(kind, (rows, columns), block, _floats(table), scales, nested, b"".join(parts))
+
+
+def _sizes(value: Any, count: int) -> tuple[int, ...] | None:
+    fits = isinstance(value, list) and len(value) == count and all(type(n) is int and 0 < n < 2**40 for n in value)
+    return tuple(value) if fits else None
+
+
+def _bounded(info: TensorInfo, read: Read) -> bytes:
+    if info.nbytes > MAX_COMPANION_BYTES:
+        raise CheckpointError(
+            f"{info.file}: tensor {short(info.name)} has {info.nbytes:,} bytes; expected scales of at most "
+            f"{MAX_COMPANION_BYTES:,}; take an unquantised checkpoint"
+        )
+    return read(info)
+
+
+def _numbers(info: TensorInfo, data: bytes) -> Float32[np.ndarray, " numbers"]:
+    if info.dtype == "F8_E8M0":
+        return power_values(np.frombuffer(data, dtype=np.uint8))
+    return decode(np.frombuffer(data, dtype=STORED[info.dtype]))
+
+
+def _floats(data: bytes) -> Float32[np.ndarray, " numbers"]:
+    return np.frombuffer(data, dtype="<f4")
+
+
+def _stem(name: str) -> str:
+    return name.removesuffix(".weight")
