@@ -1,8 +1,7 @@
 """From residuals to logits, exactly as the model does it: ``cap(scale * (W @ (prescale * norm(x)) + b))``."""
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +13,21 @@ from geometry.checkpoint.layout import text_config
 from geometry.errors import CheckpointError, ReadoutError
 from geometry.recipes import (
     CENTERING,
+    CLOSED,
     PLUS_ONE,
     RECIPES,
-    TRANSFORMED,
     WITH_GAIN,
     WITH_SHIFT,
     WRAPPERS,
     Formula,
     Key,
+    Prescale,
+    Presence,
     Recipe,
 )
+
+LARGEST = 1e30
+"""Numbers beyond this, or below its inverse where they must be positive, are no model's and leave float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +36,10 @@ class Readout:
 
     Attributes:
         known: whether logits can be given exactly; ``reason`` says why not.
-        formula: the final norm, as in ``rms·(1+w)``; ``unknown`` where ``known`` is false.
+        formula: the final norm, as in ``rms·(1+w)``; ``none`` where the last block ends in a norm of its own,
+            ``unknown`` where ``known`` is false.
         gain: the effective gain γ, (dim); 1 + w where the model adds the 1, ones where
-            the norm has no weight, None where it is unknown.
+            the norm has no weight, None where there is no norm or it is unknown.
         beta: the norm's shift, (dim).
         centers: the norm subtracts the mean (LayerNorm), so that folding takes diag(γ)(I − 11ᵀ/d).
         eps: added to the mean square, or to the variance.
@@ -56,10 +61,20 @@ class Readout:
     cap: float | None = None
     bias: Float32[np.ndarray, " vocab"] | None = field(default=None, repr=False)
 
+    @property
+    def normalizes(self) -> bool:
+        """Whether a known norm stands before the head, so that residuals have the length it gives them."""
+        return self.known and self.formula != Formula.NONE.value
+
+    @property
+    def why_unfolded(self) -> str:
+        """Why rows cannot be folded; an empty string where they can."""
+        return self.reason if self.normalizes or not self.known else "the model has no norm of its own before its head"
+
     def normed(self, residuals: Float32[np.ndarray, "positions dim"]) -> Float32[np.ndarray, "positions dim"]:
         """Return the final norm of the residuals, (positions, dim), in float32 as the model computes it.
 
-        The prescale is not in it.
+        The prescale is not in it. Where there is no norm these are the residuals themselves.
 
         Raises:
             ReadoutError: the norm is not known.
@@ -71,6 +86,8 @@ class Readout:
                 f"residuals have {residuals.shape[1]} dimensions and the head has {len(self.gain)}; "
                 "capture them from the same model"
             )
+        if not self.normalizes:
+            return residuals
         x = residuals - residuals.mean(axis=1, keepdims=True) if self.centers else residuals
         square = np.mean(x * x, axis=1, keepdims=True, dtype=np.float32)
         x = x / np.sqrt(square + np.float32(self.eps))
@@ -115,24 +132,33 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
     recipe, numbers, reason = _find_recipe(config)
     if recipe is None:
         return _unknown(reason)
+    refused = _refused(recipe, numbers, checkpoint)
+    if refused:
+        return _unknown(f"model_type {short(_type(config))}: {refused}")
     misfit = _misfit(recipe, layout)
     if misfit:
         return _unknown(f"the checkpoint calls itself {short(_type(config))}, but {misfit}")
-    gain = np.ones(checkpoint.tensors[layout.head].shape[1], dtype=np.float32)
-    if layout.norm:
-        stored = checkpoint.vector(layout.norm)
-        gain = gain + stored if recipe.norm in PLUS_ONE else stored
+    gain = None
+    if recipe.norm is not Formula.NONE:
+        gain = np.ones(checkpoint.tensors[layout.head].shape[1], dtype=np.float32)
+        if layout.norm and recipe.norm in WITH_GAIN:
+            stored = checkpoint.vector(layout.norm)
+            gain = gain + stored if recipe.norm in PLUS_ONE else stored
     beta = checkpoint.vector(layout.norm_bias) if layout.norm_bias and recipe.norm in WITH_SHIFT else None
-    bias = checkpoint.vector(layout.bias) if layout.bias and recipe.bias else None
+    bias = checkpoint.vector(layout.bias) if layout.bias else None
     eps = recipe.eps if isinstance(recipe.eps, float) else _number(numbers, recipe.eps)
     if eps is not None and eps < 0:
         raise CheckpointError(f"config.json: the norm's eps is {eps}; expected 0 or more; repair the file")
     for what, vector in (("final norm", gain), ("final norm's bias", beta), ("head's bias", bias)):
         if vector is not None and not np.isfinite(vector).all():
             return _unknown(f"its {what} holds NaN or infinity")
-    if not gain.any():
+    if gain is not None and not gain.any():
         return _unknown("its final norm is zero everywhere")
+    prescale = 1.0 if recipe.prescale is None else _prescale(numbers, recipe.prescale)
     scale = 1.0 if recipe.scale is None else _positive(numbers, recipe.scale)
+    if prescale is None or scale is None:
+        names = ", ".join(key.name for key in recipe.keys if _number(numbers, key) is None)
+        return _unknown(f"model_type {short(_type(config))} scales by {names}, which its config does not give")
     return Readout(
         known=True,
         reason="",
@@ -141,8 +167,9 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
         beta=beta,
         centers=recipe.norm in CENTERING,
         eps=0.0 if eps is None else eps,
+        prescale=prescale,
         scale=1.0 / scale if recipe.divides else scale,
-        cap=None if recipe.cap is None else _cap(numbers, recipe.cap),
+        cap=None if recipe.cap is None else _positive(numbers, recipe.cap),
         bias=bias,
     )
 
@@ -154,38 +181,56 @@ def _type(config: Mapping[str, Any]) -> str:
 
 def _find_recipe(config: Mapping[str, Any]) -> tuple[Recipe | None, Mapping[str, Any], str]:
     """Return the row for a config, the part of the config that holds its numbers, and why there is no row."""
-    kind, inner = _type(config), text_config(config)
-    if kind in RECIPES:
-        return RECIPES[kind], config, ""
+    kind = _type(config)
+    recipe, numbers, named = RECIPES.get(kind), config, kind
     if kind in WRAPPERS:
+        inner = text_config(config)
         # before they were nested, the text model's numbers stood in the outer config
-        named = _type(inner) if inner is not config else kind
-        if named in RECIPES:
-            recipe = RECIPES[named]
-        elif named in (kind, f"{kind}_text", "nothing"):
-            recipe = RECIPES[WRAPPERS[kind]]
-        else:
-            return None, config, f"model_type {short(kind)} around {short(named)} is not in the readout table"
-        if recipe.scale or _cap_is_set(recipe, inner):
-            return (
-                None,
-                config,
-                f"model_type {short(kind)} may or may not scale or cap the logits of its {short(named)}",
-            )
-        return recipe, inner, ""
-    if kind in TRANSFORMED:
-        return (
-            None,
-            config,
-            f"{short(kind)} has a transform (dense, activation, norm) before its head, which is not read",
-        )
+        named = _type(inner) if inner is not config else "nothing"
+        if named in ("nothing", kind, f"{kind}_text") and named not in RECIPES:
+            named = WRAPPERS[kind].text
+        if named in WRAPPERS:
+            named = WRAPPERS[named].text
+        recipe, numbers = RECIPES.get(named), inner
+    if recipe is None:
+        return None, config, _why_no_row(kind, named)
+    recipe = _as_configured(recipe, numbers)
+    if kind in WRAPPERS and not WRAPPERS[kind].finishes:
+        if named != WRAPPERS[kind].text and (recipe.scale or recipe.prescale or _has_cap(recipe, numbers)):
+            reason = f"model_type {short(kind)} may or may not scale or cap the logits of its {short(named)}"
+            return None, config, reason
+        recipe = replace(recipe, scale=None, cap=None)
+    return recipe, numbers, ""
+
+
+def _why_no_row(kind: str, named: str) -> str:
+    around = "" if named == kind else f" around {short(named)}"
+    if named in CLOSED:
+        return f"model_type {short(kind)}{around}: {CLOSED[named]}"
     if kind == "nothing":
-        return None, config, "there is no config.json with a model_type"
-    return None, config, f"model_type {short(kind)} is not in the readout table"
+        return "there is no config.json with a model_type"
+    return f"model_type {short(kind)}{around} is not in the readout table"
 
 
-def _cap_is_set(recipe: Recipe, numbers: Mapping[str, Any]) -> bool:
-    return recipe.cap is not None and _cap(numbers, recipe.cap) is not None
+def _as_configured(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
+    """Return the row without its norm, if the config says that there is none."""
+    if any(numbers.get(key) is value for key, value in recipe.bare):
+        return replace(recipe, norm=Formula.NONE)
+    return recipe
+
+
+def _refused(recipe: Recipe, numbers: Mapping[str, Any], checkpoint: Checkpoint) -> str:
+    """Return why this checkpoint is not what its type's row says, or an empty string."""
+    for refusal in recipe.unless:
+        names = (f".{name}".removesuffix(".weight") for name in checkpoint.tensors)
+        held = bool(refusal.tensor) and any(name.endswith(f".{refusal.tensor}") for name in names)
+        if held or numbers.get(refusal.key) is True:
+            return refusal.reason
+    return ""
+
+
+def _has_cap(recipe: Recipe, numbers: Mapping[str, Any]) -> bool:
+    return recipe.cap is not None and _positive(numbers, recipe.cap) is not None
 
 
 def _misfit(recipe: Recipe, layout: HeadLayout) -> str:
@@ -194,8 +239,10 @@ def _misfit(recipe: Recipe, layout: HeadLayout) -> str:
         return "its final norm is missing" if layout.norm is None else f"it has a final norm ({short(layout.norm)})"
     if (recipe.norm in WITH_SHIFT) != (layout.norm_bias is not None):
         return "its final norm lacks its bias" if layout.norm_bias is None else "its final norm has a bias"
-    if recipe.bias != (layout.bias is not None):
-        return "its head lacks its bias" if layout.bias is None else f"its head has a bias ({short(layout.bias)})"
+    if recipe.bias is Presence.ALWAYS and layout.bias is None:
+        return "its head lacks its bias"
+    if recipe.bias is Presence.NEVER and layout.bias is not None:
+        return f"its head has a bias ({short(layout.bias)})"
     return ""
 
 
@@ -208,18 +255,27 @@ def _number(numbers: Mapping[str, Any], key: Key) -> float | None:
     value = numbers.get(key.name, key.default)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    # an integer may be too long for a float, and a float may be infinite
+    if not plain or not -LARGEST <= value <= LARGEST:
         raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a finite number; repair the file")
     return float(value)
 
 
-def _positive(numbers: Mapping[str, Any], key: Key) -> float:
+def _positive(numbers: Mapping[str, Any], key: Key) -> float | None:
+    """Return the number above 0 under a key; None where it is null or null by default."""
     value = _number(numbers, key)
-    if value is None or value <= 0:
+    if value is not None and value < 1 / LARGEST:
         raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a number above 0; repair the file")
     return value
 
 
-def _cap(numbers: Mapping[str, Any], key: Key) -> float | None:
-    """Return the cap; None where it is null or null by default."""
-    return None if _number(numbers, key) is None else _positive(numbers, key)
+def _prescale(numbers: Mapping[str, Any], prescale: Prescale) -> float | None:
+    """Return what the normed residual is multiplied by; None where the config lacks a number for it."""
+    flags = (numbers[flag] for flag in prescale.flags if isinstance(numbers.get(flag), bool))
+    if not next(flags, True):
+        return 1.0
+    value, over = _positive(numbers, prescale.key), 1.0 if prescale.over is None else _positive(numbers, prescale.over)
+    if value is None and prescale.key.default is not None:
+        return 1.0
+    return None if value is None or over is None else (value / over) ** prescale.power

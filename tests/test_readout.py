@@ -33,7 +33,7 @@ def readout_of(folder: Path, config: dict[str, Any], shapes: dict[str, tuple[int
         ({}, EMBEDDING | NORM, "no config.json with a model_type"),
         ({"model_type": 7}, EMBEDDING | NORM, "no config.json with a model_type"),
         ({"model_type": "brand_new"}, EMBEDDING | NORM, 'model_type "brand_new" is not in the readout table'),
-        ({"model_type": "bert"}, EMBEDDING, "has a transform"),
+        ({"model_type": "bert"}, EMBEDDING, "a transform (dense, activation, norm) stands before its head"),
         ({"model_type": "llama"}, EMBEDDING, "its final norm is missing"),
         ({"model_type": "llama"}, EMBEDDING | NORM | SHIFT, "its final norm has a bias"),
         ({"model_type": "gpt_neox"}, EMBEDDING | NORM, "its final norm lacks its bias"),
@@ -41,9 +41,9 @@ def readout_of(folder: Path, config: dict[str, Any], shapes: dict[str, tuple[int
         ({"model_type": "llama"}, EMBEDDING | NORM | {"lm_head.bias": (VOCAB,)}, "its head has a bias"),
         ({"model_type": "olmo"}, EMBEDDING | NORM, "it has a final norm"),
         (
-            {"model_type": "llava", "text_config": {"model_type": "opt"}},
+            {"model_type": "llava", "text_config": {"model_type": "brand_new"}},
             EMBEDDING | NORM,
-            'around "opt" is not',
+            'around "brand_new" is not',
         ),
         (
             {"model_type": "llava", "text_config": {"model_type": "gemma2"}},
