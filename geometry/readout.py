@@ -140,7 +140,7 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
         return _unknown(f"the checkpoint calls itself {short(_type(config))}, but {misfit}")
     gain = None
     if recipe.norm is not Formula.NONE:
-        gain = np.ones(checkpoint.tensors[layout.head].shape[1], dtype=np.float32)
+        gain = np.ones(checkpoint.matrix(layout.head).shape[1], dtype=np.float32)
         if layout.norm and recipe.norm in WITH_GAIN:
             stored = checkpoint.vector(layout.norm)
             gain = gain + stored if recipe.norm in PLUS_ONE else stored

@@ -1,88 +1,31 @@
 """Which tensors are the head, the embedding, the bias and the final norm: ordered rules on names and shapes.
 
-Checkpoints name the same things in some dozens of ways. The names are data below; the rules read them in
-order, and never need to know the model's type.
+Checkpoints name the same things in some dozens of ways. The names are data (`geometry.checkpoint.naming`); the
+rules read them in order, and never need to know the model's type.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from geometry.checkpoint.companions import check_packed, check_stored, quantised_module, stored_shape
 from geometry.checkpoint.header import TensorInfo, Tensors, short
 from geometry.checkpoint.matrix import STORED
+from geometry.checkpoint.naming import (
+    AUXILIARY,
+    BIASES,
+    DECODERS,
+    EMBEDDINGS,
+    ENCODERS,
+    GAINS,
+    HEADS,
+    IN_BLOCK,
+    NORMS,
+    SHIFTS,
+    TEXT_PARTS,
+    WEAK_HEADS,
+)
 from geometry.errors import CheckpointError
-
-# inside a numbered block nothing is a head, an embedding or the final norm
-_IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
-
-# models beside the language model that have embeddings, norms or heads of their own
-_AUXILIARY = re.compile(
-    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|score|v_head"
-    r"|qa_outputs|classifier|pooler|embed_tokens_per_layer|per_layer)\w*(\.|$)"
-)
-
-EMBEDDINGS = (
-    "embed_tokens",
-    "shared",
-    "wte",
-    "word_embeddings",
-    "tok_embeddings",
-    "embed_in",
-    "embeddings",
-    "embedding",
-    "word_embedding",
-    "input_embedding",
-    "tokens_embed",
-    "embed",
-    "w",
-)
-
-# the first are heads whatever their shape, so that a damaged one is not passed over; the second must fit
-HEADS = (
-    "lm_head",
-    "lm_head.decoder",
-    "lm_head.out_proj",
-    "lm_head.linear",
-    "embed_out",
-    "unembed",
-    "unembedding",
-    "output_layer",
-    "cls.predictions.decoder",
-    "predictions.decoder",
-    "transformer.ff_out",
-    "generator_lm_head",
-    "vocab_projector",
-    "output_projection",
-    "proj_out",
-    "pred_layer.proj",
-    "lm_loss",
-)
-WEAK_HEADS = ("output", "head.decoder", "head", "decoder")
-
-BIASES = (
-    "cls.predictions.bias",
-    "predictions.bias",
-    "final_logits_bias",
-    *(f"{name}.bias" for name in HEADS),
-)
-
-NORMS = (
-    "norm",
-    "final_layernorm",
-    "final_layer_norm",
-    "ln_f",
-    "norm_f",
-    "final_norm",
-    "embedding_norm",
-    "out_norm",
-    "ln_out",
-    "rms_norm",
-    "layer_norm",
-)
-GAINS = ("weight", "gamma", "scale")
-SHIFTS = ("bias", "beta")
 
 
 @dataclass(frozen=True)
@@ -115,7 +58,7 @@ def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
     Raises:
         CheckpointError: there is no head, or it is quantised, or it is no matrix.
     """
-    outer = {name: tensors[name] for name in tensors if not _IN_BLOCK.search(name) and not _AUXILIARY.search(name)}
+    outer = _Outer(tensors)
     embedding = _find_embedding(outer)
     head = _find_head(outer, embedding, config)
     tied = head is None
@@ -132,37 +75,63 @@ def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
                 f"{short(head)}; this is a base, embedding or reward model; take the causal LM"
             )
     _check_matrix(outer, head, config)
-    outer = {**outer, head: replace(outer[head], shape=_shape(outer, head, config))}
-    norm, norm_bias = _find_norm(outer, head, embedding)
-    return HeadLayout(head, embedding, _find_bias(outer, head, tied=tied), norm, norm_bias, tied)
+    vocab, dim = _shape(outer, head, config)
+    norm, norm_bias = _find_norm(outer, head, embedding, dim)
+    return HeadLayout(head, embedding, _find_bias(outer, head, vocab, tied=tied), norm, norm_bias, tied)
 
 
-def _find_embedding(outer: Mapping[str, TensorInfo]) -> str | None:
+class _Outer:
+    """The tensors outside numbered blocks and auxiliary models, by name; what is not looked up is not read.
+
+    Looking a tensor up may fetch the header of a shard, and the rules decide by names before they look.
+    """
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
+        self._names = {name for name in tensors if not IN_BLOCK.search(name) and not AUXILIARY.search(name)}
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        return self._tensors[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def _find_embedding(outer: Tensors) -> str | None:
     """Return the embedding: by the order of names, a decoder's before an encoder's, the shallowest."""
-    found = [
-        (EMBEDDINGS.index(_stem(name).rpartition(".")[2]), _in_encoder(name), name.count("."), name)
-        for name, info in outer.items()
-        if len(info.shape) == 2 and _stem(name).rpartition(".")[2] in EMBEDDINGS
-    ]
-    return min(found)[-1] if found else None
+    named = sorted(
+        (EMBEDDINGS.index(_last(name)), _in_encoder(name), name.count("."), name)
+        for name in outer
+        if _last(name) in EMBEDDINGS
+    )
+    return next((name for *_, name in named if len(outer[name].shape) == 2), None)
 
 
-def _find_head(outer: Mapping[str, TensorInfo], embedding: str | None, config: Mapping[str, Any]) -> str | None:
+def _find_head(outer: Tensors, embedding: str | None, config: Mapping[str, Any]) -> str | None:
     """Return the stored head: by the order of names, a decoder's before an encoder's, the shallowest."""
-    found = []
-    for name, info in outer.items():
-        stem = _stem(name)
-        for rank, ending in enumerate((*HEADS, *WEAK_HEADS)):
-            strong = ending in HEADS
-            if name == embedding or not _ends(stem, ending):
-                continue
-            if _fits(info, outer.get(embedding or ""), config) or (strong and not _is_float_matrix(info)):
-                found.append((rank, _in_encoder(name), name.count("."), name))
+    endings = (*HEADS, *WEAK_HEADS)
     for name in outer:
         stem = quantised_module(name)
-        if stem and any(_ends(stem, ending) for ending in (*HEADS, *WEAK_HEADS)):
+        if stem and any(_ends(stem, ending) for ending in endings):
             check_packed(stem, outer)
-    return min(found)[-1] if found else None
+    named = sorted(
+        (rank, _in_encoder(name), name.count("."), name)
+        for name in outer
+        for rank, ending in enumerate(endings)
+        if name != embedding and _ends(_stem(name), ending)
+    )
+    rows = outer[embedding] if embedding is not None and named else None
+    for rank, *_, name in named:
+        info = outer[name]
+        if _fits(info, rows, config) or (rank < len(HEADS) and not _is_float_matrix(info)):
+            return name
+    return None
 
 
 def _fits(info: TensorInfo, embedding: TensorInfo | None, config: Mapping[str, Any]) -> bool:
@@ -182,7 +151,7 @@ def _is_float_matrix(info: TensorInfo) -> bool:
     return len(info.shape) == 2 and 0 not in info.shape and info.dtype in STORED
 
 
-def _check_matrix(outer: Mapping[str, TensorInfo], head: str, config: Mapping[str, Any]) -> None:
+def _check_matrix(outer: Tensors, head: str, config: Mapping[str, Any]) -> None:
     """Refuse a head that is no (vocab, dim) matrix of numbers that can be decoded exactly."""
     info = outer[head]
     if len(info.shape) != 2 or 0 in info.shape:
@@ -193,23 +162,24 @@ def _check_matrix(outer: Mapping[str, TensorInfo], head: str, config: Mapping[st
     check_stored(info, outer, config)
 
 
-def _shape(outer: Mapping[str, TensorInfo], head: str, config: Mapping[str, Any]) -> tuple[int, ...]:
+def _shape(outer: Tensors, head: str, config: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the head's (vocab, dim), also where its numbers are packed into one column."""
     widths = (text_config(config).get(key) for key in ("hidden_size", "d_model", "n_embd", "dim"))
     dim = next((width for width in widths if type(width) is int and width > 0), None)
     return stored_shape(outer[head], outer, dim)
 
 
-def _find_norm(outer: Mapping[str, TensorInfo], head: str, embedding: str | None) -> tuple[str | None, str | None]:
+def _find_norm(outer: Tensors, head: str, embedding: str | None, dim: int) -> tuple[str | None, str | None]:
     """Return gain and shift of the final norm: up from the embedding, the first one as wide as the head.
 
     With a head alone, whose parent need not lie above the norm, the shallowest norm anywhere.
     """
-    dim = outer[head].shape[1]
     parents = _parents(embedding) if embedding is not None else _parents(head) + _all_parents(outer)
+    decoders = any(part in DECODERS for name in outer for part in name.split("."))
     for parent in parents:
         # an encoder-decoder shares its embedding above both, and the readout is the decoder's
-        for place in (parent, f"{parent}decoder."):
+        inner = DECODERS if decoders else ENCODERS
+        for place in (parent, *(f"{parent}{part}." for part in inner)):
             for norm in NORMS:
                 for gain in GAINS:
                     name = f"{place}{norm}.{gain}"
@@ -219,9 +189,8 @@ def _find_norm(outer: Mapping[str, TensorInfo], head: str, embedding: str | None
     return None, None
 
 
-def _find_bias(outer: Mapping[str, TensorInfo], head: str, *, tied: bool) -> str | None:
+def _find_bias(outer: Tensors, head: str, vocab: int, *, tied: bool) -> str | None:
     """Return the head's bias: beside the head, or under one of the names that a tied head keeps it by."""
-    vocab = outer[head].shape[0]
     own = [] if tied else [f"{_stem(head)}.bias"]
     for name in own:
         if name in outer and outer[name].shape not in ((vocab,), (1, vocab)):
@@ -248,17 +217,24 @@ def _is_untied(config: Mapping[str, Any]) -> bool:
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the language model's part of a multimodal config, else the config itself."""
-    for key in ("text_config", "llm_config", "language_config"):
+    """Return the language model's part of a config that has several, else the config itself."""
+    for key in TEXT_PARTS:
         inner = config.get(key)
         if isinstance(inner, Mapping):
-            return inner
+            # an omni model's thinker holds a text model in turn
+            nested = inner.get("text_config") if key == "thinker_config" else None
+            return nested if isinstance(nested, Mapping) else inner
     return config
 
 
 def _stem(name: str) -> str:
     """Return a tensor's module: its name less the last part, if that is ``weight`` (or there is none)."""
     return name.removesuffix(".weight")
+
+
+def _last(name: str) -> str:
+    """Return the last part of a tensor's module."""
+    return _stem(name).rpartition(".")[2]
 
 
 def _ends(stem: str, ending: str) -> bool:
@@ -275,7 +251,7 @@ def _parents(name: str) -> list[str]:
     return ["".join(part + "." for part in parts[:n]) for n in range(len(parts), -1, -1)]
 
 
-def _all_parents(outer: Mapping[str, TensorInfo]) -> list[str]:
+def _all_parents(outer: Tensors) -> list[str]:
     found = {parent for name in outer for parent in _parents(name)}
     return sorted(found, key=lambda parent: (parent.count("."), parent))
 

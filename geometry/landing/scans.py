@@ -111,7 +111,7 @@ class LandingScan:
 
     def _partition(self) -> Partition | None:
         """Probabilities need the model's own, uncentred logits; in ``raw`` or without its norm there are none."""
-        if self.head.space.name == "raw" or not self.head.readout.known:
+        if self.head.space.name == "raw" or not self.head.readout.normalizes:
             return None
         residuals = np.stack([residual(self.head, concept) for concept in self.concepts])
         return Partition(score_with(self.head.in_space("folded"), residuals, "logit"), self.options.temperature)
@@ -120,7 +120,7 @@ class LandingScan:
         if not self.options.sample:
             return []
         if self.partition is None:
-            why = self.head.readout.reason or "space raw ranks without a scale"
+            why = self.head.readout.why_unfolded or "space raw ranks without a scale"
             raise ReadoutError(f"sampling needs probabilities, and there are none here: {why}; leave --sample out")
         return [Logits(self.partition.scoring, query) for query in range(len(self.concepts))]
 

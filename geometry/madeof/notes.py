@@ -42,7 +42,7 @@ def made_of_notes(
         yield f"{entered - kept} of the first {entered} words got no weight in the refit"
     if head.space.name in ("raw", "folded"):
         yield f"in space {head.space.name} rows share their mean, which can make every R² high: see the comparisons"
-    if not head.readout.known and head.space.name != "raw":
-        yield f"rows are not folded: {head.readout.reason}"
+    if head.readout.why_unfolded and head.space.name != "raw":
+        yield f"rows are not folded: {head.readout.why_unfolded}"
     if len(head.undertrained.ids):
         yield head.undertrained.reason

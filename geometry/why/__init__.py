@@ -189,8 +189,8 @@ def _notes(head: Head, ledger: Ledger, named: Sequence[str]) -> list[str]:
         notes.append(f"margins are those before the head's {' and '.join(after)}")
     if head.space.name == "whitened":
         notes.append("scores are logits of the residual that the whitened sum stands for, not cosine similarities")
-    if not head.readout.known and head.space.name != "raw":
-        notes.append(f"rows are not folded: {head.readout.reason}")
+    if head.readout.why_unfolded and head.space.name != "raw":
+        notes.append(f"rows are not folded: {head.readout.why_unfolded}")
     best = ledger.scores[ledger.order[:2]]
     if len(best) == 2 and best[0] == best[1]:
         notes.append("the first two have the same score; the lower id is called the winner")
