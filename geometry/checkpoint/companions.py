@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float32
 
+from geometry.checkpoint.ggml import GgmlTensor, check_ggml, open_ggml
 from geometry.checkpoint.guards import parse_json
 from geometry.checkpoint.header import TensorInfo, Tensors, short
 from geometry.checkpoint.matrix import STORED, Codec, decode
@@ -89,6 +90,14 @@ def check_stored(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any]) 
         CheckpointError: it is packed, lacks its scales, or its scales do not fit it.
     """
     stem = _stem(info.name)
+    if isinstance(info, GgmlTensor):
+        check_ggml(info)
+        if f"{stem}.scale" in tensors:
+            raise CheckpointError(
+                f"{info.file}: the head {short(info.name)} has {short(f'{stem}.scale')} beside it, which is not read; "
+                "take a file without it"
+            )
+        return
     check_packed(stem, tensors)
     scales = [ending for ending in (*FLOAT_SCALES, "SCB") if f"{stem}.{ending}" in tensors]
     if info.dtype in STORED and not scales:
@@ -123,6 +132,8 @@ def open_codec(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any], re
     if len(info.shape) != 2:
         return None
     check_stored(info, tensors, config)
+    if isinstance(info, GgmlTensor):
+        return open_ggml(info)
     stem = _stem(info.name)
     if info.dtype in STORED:
         return None

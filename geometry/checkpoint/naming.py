@@ -3,7 +3,7 @@
 import re
 
 # inside a numbered block nothing is a head, an embedding or the final norm
-IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?)\.\d+\.")
+IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?|blk)\.\d+\.")
 
 # models beside the language model that have embeddings, norms or heads of their own
 AUXILIARY = re.compile(
@@ -25,6 +25,7 @@ EMBEDDINGS = (
     "tokens_embed",
     "embed",
     "w",
+    "token_embd",
 )
 
 # the first are heads whatever their shape, so that a damaged one is not passed over; the second must fit
@@ -70,6 +71,7 @@ NORMS = (
     "layer_norm",
     "layernorm",
     "output_layernorm",
+    "output_norm",
 )
 GAINS = ("weight", "gamma", "scale")
 

@@ -34,8 +34,8 @@ def code_values(code: Code) -> Float32[np.ndarray, " codes"]:
 
 def power_values(octets: UInt8[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
     """Return the float32 values of E8M0 scales, the powers 2^(byte − 127); 255 is NaN."""
-    powers = np.ldexp(np.float32(1), octets.astype(np.int32) - 127)
-    return np.asarray(np.where(octets == 255, np.float32(np.nan), powers), dtype=np.float32)
+    powers = np.ldexp(1.0, octets.astype(np.int32) - 127)
+    return np.asarray(np.where(octets == 255, np.nan, np.minimum(powers, 2.0**127)), dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
