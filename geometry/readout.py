@@ -25,6 +25,7 @@ from geometry.recipes import (
     Presence,
     Recipe,
 )
+from geometry.recipes.gguf import architecture_row
 
 LARGEST = 1e30
 """Numbers beyond this, or below its inverse where they must be positive, are no model's and leave float32."""
@@ -182,6 +183,9 @@ def _type(config: Mapping[str, Any]) -> str:
 def _find_recipe(config: Mapping[str, Any]) -> tuple[Recipe | None, Mapping[str, Any], str]:
     """Return the row for a config, the part of the config that holds its numbers, and why there is no row."""
     kind = _type(config)
+    if kind.startswith("gguf/"):
+        row, reason = architecture_row(config)
+        return row, config, reason
     recipe, numbers, named = RECIPES.get(kind), config, kind
     if kind in WRAPPERS:
         inner = text_config(config)
