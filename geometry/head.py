@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Integer
 
-from geometry.checkpoint import find_layout, open_checkpoint
+from geometry.checkpoint import open_checkpoint
 from geometry.choices import AMONG, SPACES, Among, Metric, SpaceName, check_choice
 from geometry.errors import OptionError, ReadoutError, TokenError
 from geometry.linalg import inverse_root
@@ -110,7 +110,7 @@ class Head:
         """The head with the final norm's gain in its rows; an unknown norm changes nothing, and that is recorded."""
         readout = self.readout
         if readout.gain is None:
-            step = f"folded: identity ({readout.reason or 'the norm has no gain'})"
+            step = f"folded: identity ({readout.why_unfolded})"
             space = Space("folded", steps=(step,))
         else:
             gain = readout.gain.astype(np.float64) * readout.prescale
@@ -276,7 +276,8 @@ def open_head(spec: str | os.PathLike[str], *, max_memory: int | None = None) ->
     """Open a checkpoint's head, and nothing else of it.
 
     Args:
-        spec: a folder, one safetensors file, or a bundled name such as ``organism``.
+        spec: a folder, one safetensors file, a bundled name such as ``organism``, or a model on the Hub such as
+            ``org/model`` or ``hf://org/model@revision``, of which the head alone is fetched and kept.
         max_memory: bytes of rows that may stay in memory; a larger head is let go of block by block.
 
     Returns:
@@ -286,6 +287,6 @@ def open_head(spec: str | os.PathLike[str], *, max_memory: int | None = None) ->
         CheckpointError: there is no head to be read there; one line says why.
     """
     checkpoint = open_checkpoint(spec)
-    layout = find_layout(checkpoint.tensors, checkpoint.config)
+    layout = checkpoint.layout()
     matrix = checkpoint.matrix(layout.head, max_resident=max_memory)
     return Head(Opened(checkpoint, layout, matrix, make_readout(checkpoint.config, layout, checkpoint)))

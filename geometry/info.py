@@ -1,7 +1,7 @@
 """What a head is: the record behind ``geometry info``."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -104,8 +104,14 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
         values["sha256"] = head.full_hash()
     # counted last, so that the reading above is in it
     reads, tokenizer = opened.checkpoint.reads, tokens.bytes_read if tokens else 0
-    values["bytes_read"] = reads.total + tokenizer
-    values["bytes_total"] = opened.checkpoint.bytes_total + reads.beside_weights + tokenizer
+    kept = opened.checkpoint.kept
+    if kept is None:
+        values["bytes_read"] = reads.total + tokenizer
+        values["bytes_total"] = opened.checkpoint.bytes_total + reads.beside_weights + tokenizer
+    else:
+        values["bytes_read"] = kept.origin.bytes_read + sum(reads.fetched.values())
+        values["bytes_total"] = kept.origin.bytes_total
+        values["hub"] = asdict(kept.origin)
     values["version"] = geometry.__version__
     return Info(values)
 
@@ -150,8 +156,15 @@ def _lines(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("embedding", "sha256"):
         if name in values:
             yield name, values[name]
-    share = values["bytes_read"] / max(values["bytes_total"], 1)
-    yield "read", f"{values['bytes_read']:,} of {values['bytes_total']:,} bytes ({share:.1%})"
+    if "hub" in values:
+        hub = values["hub"]
+        came = "kept here since it was fetched" if hub["cached"] else "fetched just now"
+        yield "revision", f"{hub['revision']}, commit {hub['commit']}, {came} ({hub['fetched']})"
+    yield "read", _read_line(values["bytes_read"], values["bytes_total"])
+
+
+def _read_line(read: int, total: int | None) -> str:
+    return f"{read:,} bytes" if total is None else f"{read:,} of {total:,} bytes ({read / max(total, 1):.1%})"
 
 
 def _holding_line(holding: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
-"""A progress bar on standard error for what takes longer than a moment."""
+"""Progress bars on standard error for what takes longer than a moment."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -10,6 +11,9 @@ SHOWN_FROM_BYTES = 512 * 2**20
 """A pass over fewer bytes than this ends before a bar could be read."""
 
 SHOWN_FROM_SECONDS = 2.0
+
+FETCHED_SHOWN_FROM_BYTES = 8 * 2**20
+"""The same for bytes that come over a network."""
 
 
 def track(items: Iterable[T], label: str, *, total: int, nbytes: int = 0, seconds: float = 0.0) -> Iterator[T]:
@@ -27,3 +31,28 @@ def track(items: Iterable[T], label: str, *, total: int, nbytes: int = 0, second
     from rich.progress import track as rich_track
 
     yield from rich_track(items, description=label, total=total, transient=True, console=Console(stderr=True))
+
+
+@contextmanager
+def fetching(label: str, *, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Yield what is to be told of every few bytes that come over a network; any thread may tell it.
+
+    Args:
+        total: How many bytes there are.
+        done: How many of them are here already.
+    """
+    if total < FETCHED_SHOWN_FROM_BYTES or not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total, completed=done)
+        yield lambda count: bar.advance(task, count)
+
+
+def tell(note: str) -> None:
+    """Say something on standard error that a person should know while waiting."""
+    sys.stderr.write(f"note: {note}\n")

@@ -15,6 +15,7 @@ PACKAGE = Path(geometry.__file__).parent
 FLOORS = [
     "errors",
     "choices",
+    "atomic",
     "bundled",
     "progress",
     "tables",

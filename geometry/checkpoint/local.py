@@ -6,18 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from geometry.checkpoint.companions import open_codec
+from geometry.checkpoint.gguf import find_gguf, read_gguf
 from geometry.checkpoint.guards import check_not_a_pointer, opened, read_at, read_json
 from geometry.checkpoint.header import TensorInfo, Tensors, short
+from geometry.checkpoint.layout import HeadLayout, find_layout
 from geometry.checkpoint.matrix import STORED, StoredMatrix, check_dtype, decode, map_matrix
 from geometry.checkpoint.reads import Reads
-from geometry.checkpoint.shards import is_present, read_file, read_folder
+from geometry.checkpoint.shards import SINGLE, is_present, read_file, read_folder
 from geometry.checkpoint.spec import find_place
 from geometry.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import geometry.checkpoint.hub
 
 MAX_VECTOR_BYTES = 64 * 2**20
 
@@ -37,6 +43,7 @@ class Checkpoint:
         bytes_total: size of its safetensors files.
         tokenizer_path: ``tokenizer.json`` or a tiktoken-format file, if there is one.
         reads: what was read so far.
+        kept: what is known of a head that came from the Hub.
     """
 
     name: str
@@ -47,6 +54,17 @@ class Checkpoint:
     bytes_total: int
     tokenizer_path: Path | None
     reads: Reads = field(repr=False, default_factory=Reads)
+    kept: "geometry.checkpoint.hub.Kept | None" = field(repr=False, default=None)
+
+    def layout(self) -> HeadLayout:
+        """Return which tensors are the head and what stands around it: as recorded where most were left on the Hub.
+
+        Raises:
+            CheckpointError: there is no head, or none that can be read.
+        """
+        if self.kept is not None and self.kept.layout is not None:
+            return self.kept.layout
+        return find_layout(self.tensors, self.config)
 
     @property
     def bytes_read(self) -> int:
@@ -60,10 +78,13 @@ class Checkpoint:
             max_resident: bytes of it that may stay in memory while it is passed over; all by default.
 
         Raises:
-            CheckpointError: no such tensor, not 2-D, empty, or not F32, F16 or BF16.
+            CheckpointError: no such tensor, not 2-D, empty, or stored in a way that cannot be decoded exactly.
         """
         if name not in self.reads.matrices:
-            self.reads.matrices[name] = map_matrix(self._info(name), max_resident=max_resident)
+            info = self._info(name)
+            beside = self.tensors if name in self.tensors else {name: info}
+            codec = open_codec(info, beside, self.config, self._bytes)
+            self.reads.matrices[name] = map_matrix(info, codec, max_resident=max_resident)
         return self.reads.matrices[name]
 
     def vector(self, name: str) -> Float32[np.ndarray, " size"]:
@@ -80,17 +101,32 @@ class Checkpoint:
                 f"{info.file}: tensor {short(name)} has shape {list(info.shape)}; "
                 f"expected a vector of at most {MAX_VECTOR_BYTES:,} bytes"
             )
+        return decode(np.frombuffer(self._bytes(info), dtype=STORED[info.dtype]))
+
+    def _bytes(self, info: TensorInfo) -> bytes:
+        """Read a small tensor whole."""
         with opened(info.file, inside=None) as fd:
             data = read_at(fd, info.offset, info.nbytes)
         if len(data) != info.nbytes:
-            raise CheckpointError(f"{info.file} ends inside tensor {short(name)}; did the file change?")
-        self.reads.add(name, info.nbytes)
-        return decode(np.frombuffer(data, dtype=STORED[info.dtype]))
+            raise CheckpointError(f"{info.file} ends inside tensor {short(info.name)}; did the file change?")
+        self.reads.add(info.name, info.nbytes)
+        return data
 
     def _info(self, name: str) -> TensorInfo:
+        if name not in self.tensors and self.kept is not None and name == self.layout().embedding:
+            return self._fetch_embedding(name)
         if name not in self.tensors:
             raise CheckpointError(f"{self.source} holds no tensor {short(name)}; it holds {self.some_names()}")
         return self.tensors[name]
+
+    def _fetch_embedding(self, name: str) -> TensorInfo:
+        """Fetch the input embedding, which was left on the Hub with everything else that a head can do without."""
+        from geometry.checkpoint.hub import keep_embedding
+
+        assert self.kept is not None
+        path, received = keep_embedding(self.kept, name)
+        self.reads.add_fetched(name, received)
+        return read_file(path, self.folder, self.reads).tensors[name]
 
     def some_names(self, limit: int = 6) -> str:
         """Return the names of the first few tensors, for messages."""
@@ -100,21 +136,32 @@ class Checkpoint:
 
 
 def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
-    """Open a local folder, one safetensors file or a bundled name; only headers and small JSON are read.
+    """Open a local folder, one safetensors file, a bundled name, or a name on the Hub, whose head is fetched first.
+
+    Of what lies here, only headers and small JSON are read.
 
     Raises:
         CheckpointError: nothing is there, or what is there cannot be trusted.
     """
     place = find_place(spec)
     reads = Reads()
+    gguf = find_gguf(place.path) if place.kept is None else None
+    if gguf is not None:
+        model = read_gguf(gguf, inside=place.path if place.path.is_dir() else None)
+        reads.add(str(gguf), model.bytes_read)
+        return Checkpoint(
+            name=place.name, source=place.source, folder=gguf.parent, config=model.config, tensors=model.tensors,
+            bytes_total=model.bytes_total, tokenizer_path=gguf, reads=reads,
+        )  # fmt: skip
     if place.path.is_dir():
         folder = place.path
-        weights = read_folder(folder, reads)
+        # beside a kept head the embedding may lie, so that the folder alone does not say which file to open
+        weights = read_folder(folder, reads) if place.kept is None else read_file(folder / SINGLE, folder, reads)
     else:
         folder = place.path.parent
         if place.path.is_file() and place.path.suffix != ".safetensors":
             raise CheckpointError(
-                f"{place.path} is no safetensors file by its name; expected a folder or *.safetensors"
+                f"{place.path} is no safetensors file by its name; expected a folder, *.safetensors or *.gguf"
             )
         weights = read_file(place.path, None, reads)
     config: dict[str, Any] = {}
@@ -130,6 +177,7 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
         bytes_total=weights.bytes_total,
         tokenizer_path=find_tokenizer(folder),
         reads=reads,
+        kept=place.kept,
     )
 
 

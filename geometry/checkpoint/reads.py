@@ -1,8 +1,35 @@
-"""The account of what was read of a checkpoint."""
+"""The account of what was read of a checkpoint, and of where it came from."""
 
 from dataclasses import dataclass, field
 
 from geometry.checkpoint.matrix import StoredMatrix
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a head kept from the Hub came from, and what it took to fetch it.
+
+    Attributes:
+        repo: ``org/model``.
+        revision: what was asked for: a branch, a tag or a commit.
+        commit: what it stood for.
+        endpoint: the Hub's address.
+        bytes_read: bytes of bodies that were received, of headers, tensors and small files.
+        bytes_total: bytes of the checkpoint's weights and of the small files read; None where the Hub lists no sizes.
+        fetched: when, in UTC.
+        version: this package's, then.
+        cached: it was here already.
+    """
+
+    repo: str
+    revision: str
+    commit: str
+    endpoint: str
+    bytes_read: int
+    bytes_total: int | None
+    fetched: str
+    version: str
+    cached: bool = False
 
 
 @dataclass(frozen=True)
@@ -11,6 +38,7 @@ class Reads:
 
     small: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
+    fetched: dict[str, int] = field(default_factory=dict)
     matrices: dict[str, StoredMatrix] = field(default_factory=dict)
 
     def add(self, what: str, nbytes: int) -> None:
@@ -20,6 +48,10 @@ class Reads:
     def add_file(self, what: str, nbytes: int) -> None:
         """Count ``nbytes`` of a small file that lies beside the weights."""
         self.files[what] = nbytes
+
+    def add_fetched(self, what: str, nbytes: int) -> None:
+        """Count ``nbytes`` that came over the network for a tensor, after its head."""
+        self.fetched[what] = nbytes
 
     @property
     def beside_weights(self) -> int:

@@ -1,13 +1,16 @@
 """What a person calls a head: a path, a bundled name, a name on the Hub."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from geometry.bundled import data_folder
 from geometry.errors import CheckpointError
+
+if TYPE_CHECKING:
+    import geometry.checkpoint.hub
 
 BUNDLED: Mapping[str, str] = {
     "organism": "organisms/whole",
@@ -16,23 +19,28 @@ BUNDLED: Mapping[str, str] = {
     "organism-taught": "organisms/taught",
 }
 
-_HUB_NAME = re.compile(r"(hf://\S+|[\w.-]+/[\w.-]+(@[\w./-]+)?)")
-
 
 @dataclass(frozen=True)
 class Place:
-    """Where a head lies: the name to print, the source to record, and a folder or one safetensors file."""
+    """Where a head lies: the name to print, the source to record, and a folder or one file.
+
+    Attributes:
+        kept: what is known of a head that came from the Hub.
+    """
 
     name: str
     source: str
     path: Path
+    kept: "geometry.checkpoint.hub.Kept | None" = None
 
 
-def find_place(spec: str | os.PathLike[str]) -> Place:
-    """Return where ``spec`` points: an existing path first, then a bundled name.
+def find_place(spec: str | os.PathLike[str], *, only_tokenizer: bool = False) -> Place:
+    """Return where ``spec`` points: an existing path first, then a bundled name, then a name on the Hub.
+
+    What lies on the Hub is fetched first, if it is not kept already: the head, or the tokenizer alone.
 
     Raises:
-        CheckpointError: nothing is there.
+        CheckpointError: nothing is there, or it does not come.
     """
     given = os.fspath(spec)
     path = _existing(given)
@@ -46,14 +54,17 @@ def find_place(spec: str | os.PathLike[str]) -> Place:
                 "give another head or install a later version"
             )
         return Place(given, "bundled", folder)
-    if _HUB_NAME.fullmatch(given):
-        raise CheckpointError(
-            f"no folder or file {given!r} here, and names on the Hub cannot be opened yet; "
-            "download the model and give its local folder"
-        )
+    from geometry.checkpoint import hub  # its requests need modules that local heads do without
+
+    name = hub.parse_name(given)
+    if name is not None and only_tokenizer:
+        return Place(name.repo, f"hf://{name}", hub.keep_tokenizer(name))
+    if name is not None:
+        kept = hub.keep_head(name)
+        return Place(name.repo, f"hf://{name.repo}@{kept.origin.commit}", kept.folder, kept)
     raise CheckpointError(
-        f"no such head: {given!r}; expected a folder, a safetensors file or a bundled name ({_present()}); "
-        "check the path"
+        f"no such head: {given!r}; expected a folder, a safetensors file, a bundled name ({_present()}) "
+        "or org/model on the Hub; check the path"
     )
 
 

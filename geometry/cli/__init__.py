@@ -17,7 +17,16 @@ app = typer.Typer(
     help="What a language model's output matrix means: open the head alone, add concepts up, see where they land.",
 )
 
-for command in (heads.info, heads.tokens, sums.snap, sums.why, sums.madeof, surveys.census, surveys.phantoms):
+for command in (
+    heads.info,
+    heads.tokens,
+    heads.cache,
+    sums.snap,
+    sums.why,
+    sums.madeof,
+    surveys.census,
+    surveys.phantoms,
+):
     app.command()(command)
 
 

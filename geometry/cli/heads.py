@@ -1,5 +1,6 @@
-"""Commands about one head: what it is, how it spells."""
+"""Commands about heads: what one is, how it spells, which are kept from the Hub."""
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,10 +41,32 @@ def tokens(
     show(decode_pieces(vocabulary, joined) if decode else spell(vocabulary, joined), as_json)
 
 
+def cache(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="NAME", help="org/model or org/model@revision; all by default.")
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what is listed.")] = False,
+    unused_days: Annotated[
+        float, typer.Option(min=0, metavar="DAYS", help="Only what nobody opened for so many days.")
+    ] = 0.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Heads kept from the Hub: what they are, what they take, and away with them."""
+    from geometry.checkpoint import hub
+
+    kept, wanted = hub.user_cache(), tuple(names or ())
+    found = (hub.prune if prune else hub.holdings)(kept, wanted, unused_days=unused_days)
+    if as_json:
+        for one in found:
+            typer.echo(json.dumps(one.to_dict(), ensure_ascii=False))
+    else:
+        typer.echo(hub.table(found, kept, removed=prune).text())
+
+
 def open_words(head: str) -> "Vocabulary":
     """Open the vocabulary of a head's spec, or of a bare tokenizer file."""
     from geometry.checkpoint import find_place
     from geometry.tokens import open_vocabulary
 
-    path = find_place(head).path
+    path = find_place(head, only_tokenizer=True).path
     return open_vocabulary(path.parent if path.suffix == ".safetensors" else path)

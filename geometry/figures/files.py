@@ -1,11 +1,10 @@
 """A figure to a file: the same bytes each time, whole or not at all."""
 
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING
 
+from geometry.atomic import replace_file
 from geometry.errors import OptionError
 from geometry.figures.page import house_style
 
@@ -43,7 +42,7 @@ def save(figure: "Figure", path: str | Path, *, seed_text: str = "geometry") -> 
     with house_style(), rc_context({"svg.hashsalt": seed_text}):
         figure.savefig(drawn, format=ending, dpi=DOTS, metadata=_METADATA[ending])
     try:
-        _replace(path, drawn.getvalue())
+        replace_file(path, drawn.getvalue())
     except OSError as error:
         raise OptionError(
             f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .png, .svg or .pdf in a folder "
@@ -66,14 +65,3 @@ def check_path(path: str | Path) -> str:
     if not path.parent.is_dir():
         raise OptionError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first")
     return ending
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".figure-{token_hex(8)}{path.suffix}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-        temporary.replace(path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -1,0 +1,228 @@
+"""Tensors from the Hub into one small safetensors file: ranges side by side, going on where it broke off."""
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from geometry.checkpoint.header import TensorInfo
+from geometry.checkpoint.hub.remote import RemoteFile
+from geometry.errors import CheckpointError
+from geometry.progress import fetching
+
+CHUNK = 8 * 2**20
+"""Bytes of one request; what has come of a chunk is lost only where the process ends in the middle of it."""
+
+WORKERS = 8
+SPARE_BYTES = 64 * 2**20
+ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A tensor to fetch, and the file it lies in."""
+
+    file: RemoteFile
+    info: TensorInfo
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Bytes ``start`` to ``stop`` of a remote file, which go to ``target`` in the local one."""
+
+    file: RemoteFile
+    start: int
+    stop: int
+    target: int
+
+
+def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> dict[str, str]:
+    """Write tensors into the safetensors file ``path``, under their own names.
+
+    What an earlier run left half done there is gone on with, as long as the Hub's files are the same ones.
+
+    Args:
+        pieces: the tensors, in the order in which they are to lie there.
+        label: what the progress bar says.
+
+    Returns:
+        The SHA-256 of each tensor's bytes, by name.
+
+    Raises:
+        CheckpointError: they do not come, changed meanwhile, or cannot be written; what came is kept for the next
+            run, unless it is not to be trusted.
+    """
+    header, starts = _header(pieces)
+    total = len(header) + sum(piece.info.nbytes for piece in pieces)
+    _check_space(path, total)
+    chunks = [
+        _Chunk(piece.file, start, min(start + CHUNK, piece.info.offset + piece.info.nbytes), target + done)
+        for piece, target in zip(pieces, starts, strict=True)
+        for done in range(0, piece.info.nbytes, CHUNK)
+        for start in (piece.info.offset + done,)
+    ]
+    journal = _Journal(path.with_suffix(".journal"), _describe(pieces, header))
+    try:
+        with _Target(path, header, total) as target:
+            missing = [(n, chunk) for n, chunk in enumerate(chunks) if not journal.holds(n, chunk, target)]
+            here = total - sum(chunk.stop - chunk.start for _, chunk in missing)
+            with fetching(label, total=total, done=here) as advance:
+                _fetch_all(missing, target, journal, advance)
+            return {
+                piece.info.name: target.sha256(start, piece.info.nbytes)
+                for piece, start in zip(pieces, starts, strict=True)
+            }
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written: {(error.strerror or str(error)).lower()}; "
+            "make room, or set GEOMETRY_CACHE to another folder"
+        ) from error
+
+
+def _fetch_all(
+    chunks: Sequence[tuple[int, _Chunk]], target: "_Target", journal: "_Journal", advance: Callable[[int], None]
+) -> None:
+    """Fetch chunks side by side; the first failure ends all of them, and is raised."""
+    stopped = threading.Event()
+
+    def fetch(number: int, chunk: _Chunk) -> None:
+        checksum = 0
+
+        def take(offset: int, block: bytes) -> None:
+            nonlocal checksum
+            if stopped.is_set():
+                raise _StoppedError
+            target.write(chunk.target + offset - chunk.start, block)
+            checksum = zlib.crc32(block, checksum)
+            advance(len(block))
+
+        if not stopped.is_set():
+            chunk.file.bring(chunk.start, chunk.stop, take)
+            target.flush()
+            journal.add(number, checksum)
+
+    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch")
+    try:
+        running = [pool.submit(fetch, number, chunk) for number, chunk in chunks]
+        wait(running, return_when=FIRST_EXCEPTION)
+        stopped.set()
+        failed = [error for one in running if one.done() and (error := one.exception()) is not None]
+        failed.sort(key=lambda error: isinstance(error, _StoppedError))
+        if failed:
+            raise failed[0]
+    finally:
+        stopped.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _StoppedError(Exception):
+    """Another chunk failed, or the person gave up."""
+
+
+class _Target:
+    """The file that is being filled, at its full length from the start."""
+
+    def __init__(self, path: Path, header: bytes, total: int) -> None:
+        self._lock = threading.Lock()
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "r+b", 0)
+        self._file.truncate(total)
+        self.write(0, header)
+
+    def __enter__(self) -> "_Target":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, offset: int, block: bytes) -> None:
+        with self._lock:
+            self._file.seek(offset)
+            left = memoryview(block)
+            while left:
+                left = left[self._file.write(left) :]
+
+    def read(self, offset: int, size: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            return self._file.read(size)
+
+    def flush(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def sha256(self, start: int, nbytes: int) -> str:
+        digest = hashlib.sha256()
+        for offset in range(start, start + nbytes, CHUNK):
+            digest.update(self.read(offset, min(CHUNK, start + nbytes - offset)))
+        return digest.hexdigest()
+
+
+@dataclass(eq=False)
+class _Journal:
+    """Which chunks are in the file, each with a checksum: written after them, so that it never says too much."""
+
+    path: Path
+    described: str
+    _checksums: dict[int, int] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        try:
+            lines = self.path.read_text(encoding="ascii").splitlines()
+        except (OSError, UnicodeError):
+            lines = []
+        if lines[:1] == [self.described]:
+            for line in lines[1:]:
+                number, _, checksum = line.partition(" ")
+                if number.isdecimal() and checksum.isdecimal():
+                    self._checksums[int(number)] = int(checksum)
+        else:
+            self.path.write_text(self.described + "\n", encoding="ascii")
+
+    def holds(self, number: int, chunk: _Chunk, target: _Target) -> bool:
+        """Return whether a chunk came in an earlier run and still is what came."""
+        if number not in self._checksums:
+            return False
+        return zlib.crc32(target.read(chunk.target, chunk.stop - chunk.start)) == self._checksums[number]
+
+    def add(self, number: int, checksum: int) -> None:
+        """Note that a chunk is in the file."""
+        with self._lock, self.path.open("a", encoding="ascii") as file:
+            file.write(f"{number} {checksum}\n")
+
+
+def _header(pieces: Sequence[Piece]) -> tuple[bytes, list[int]]:
+    """Return the new file's header with its length before it, and where each tensor starts in the file."""
+    entries, starts, at = {}, [], 0
+    for piece in pieces:
+        info = piece.info
+        entries[info.name] = {"dtype": info.dtype, "shape": info.shape, "data_offsets": [at, at + info.nbytes]}
+        starts.append(at)
+        at += info.nbytes
+    text = json.dumps(entries).encode()
+    text += b" " * (-(len(text) + 8) % ALIGNMENT)
+    header = len(text).to_bytes(8, "little") + text
+    return header, [len(header) + start for start in starts]
+
+
+def _describe(pieces: Sequence[Piece], header: bytes) -> str:
+    """Return one line that is the same only for the same tensors of the same remote files."""
+    files = {piece.file.name: (piece.file.commit, piece.file.identity) for piece in pieces}
+    places = [(piece.file.name, piece.info.offset) for piece in pieces]
+    return hashlib.sha256(repr((CHUNK, header, sorted(files.items()), places)).encode()).hexdigest()
+
+
+def _check_space(path: Path, total: int) -> None:
+    """Refuse what the disk has no room for, before a byte of it is asked for."""
+    held = path.stat().st_blocks * 512 if path.exists() and hasattr(os.stat_result, "st_blocks") else 0
+    free = shutil.disk_usage(path.parent).free + held
+    if total + SPARE_BYTES > free:
+        raise CheckpointError(
+            f"{path} would take {total:,} bytes and {free:,} are free there; make room, or set GEOMETRY_CACHE to "
+            "another folder"
+        )

@@ -1,0 +1,176 @@
+"""What is kept: found again without a network, gone on with after a kill, safe with two at once, listed and pruned."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from loopback import Loopback
+from models import single, tensors
+
+import geometry as geo
+from geometry.checkpoint.hub import download, holdings, prune, user_cache
+from geometry.errors import CheckpointError
+
+OPEN = "import geometry as geo; print(geo.open_head('org/model').fingerprint)"
+
+
+def python(code: str, hub: Loopback, **more: str) -> subprocess.Popen[str]:
+    """Start another process that believes the loopback server to be the Hub."""
+    variables = {**os.environ, "HF_ENDPOINT": hub.endpoint, **more}
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=variables, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_offline_mode_works_from_what_is_kept(hub: Loopback) -> None:
+    hub.add("org/model", single())
+    fingerprint = geo.open_head("org/model").fingerprint
+    asked = len(hub.seen)
+    process = python(OPEN, hub, HF_HUB_OFFLINE="1")
+    out, err = process.communicate(timeout=60)
+    assert out.strip() == fingerprint, err
+    assert "offline mode" in err
+    assert "using org/model as kept" in err
+    assert len(hub.seen) == asked
+
+
+def test_a_dead_hub_leaves_what_is_kept(hub: Loopback, capsys: pytest.CaptureFixture[str]) -> None:
+    hub.add("org/model", single())
+    fingerprint = geo.open_head("org/model").fingerprint
+    hub.hub.shutdown()
+    hub.hub.server_close()
+    assert geo.open_head("org/model").fingerprint == fingerprint
+    assert "using org/model as kept: commit" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="nothing of org/other at main is kept"):
+        geo.open_head("org/other")
+
+
+def test_a_run_that_was_killed_is_gone_on_with(hub: Loopback, cache: Path) -> None:
+    hub.add("org/model", single())
+    slow = (
+        "import os, threading, geometry as geo\n"
+        "from geometry.checkpoint.hub import download\n"
+        "download.CHUNK, download.WORKERS = 2**13, 1\n"
+        "add = download._Journal.add\n"
+        "def then_die(self, number, checksum):\n"
+        "    add(self, number, checksum)\n"
+        "    if number == 7: os.kill(os.getpid(), 9)\n"
+        "download._Journal.add = then_die\n"
+        "geo.open_head('org/model')\n"
+    )
+    process = python(slow, hub)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert not list(cache.glob("heads/*/*"))
+    asked = len(hub.seen)
+    download_chunk = download.CHUNK
+    try:
+        download.CHUNK = 2**13
+        head = geo.open_head("org/model")
+    finally:
+        download.CHUNK = download_chunk
+    np.testing.assert_array_equal(head.rows(range(head.vocab)), tensors()["lm_head.weight"])
+    ranges = [one.range for one in hub.seen[asked:] if one.origin == "store"]
+    total = -(-tensors()["lm_head.weight"].nbytes // 2**13) + 1
+    assert len(ranges) == 1 + total - 8, "the header, and the chunks that had not come"
+
+
+def test_half_a_head_of_a_file_that_changed_is_not_gone_on_with(hub: Loopback, cache: Path) -> None:
+    hub.add("org/model", single())
+    hub.lies.busy = []
+    hub.lies.cut = None
+
+    def stop(count: int) -> None:
+        raise KeyboardInterrupt
+
+    import geometry.checkpoint.hub.download as module
+
+    original = module._Journal.add
+
+    def add_then_stop(self: module._Journal, number: int, checksum: int) -> None:
+        original(self, number, checksum)
+        raise KeyboardInterrupt
+
+    module._Journal.add = add_then_stop  # type: ignore[method-assign]
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            geo.open_head("org/model")
+    finally:
+        module._Journal.add = original  # type: ignore[method-assign]
+    [partial] = cache.glob("partial/heads--*/model.safetensors")
+    damaged = bytearray(partial.read_bytes())
+    damaged[len(damaged) // 2] ^= 255
+    partial.write_bytes(bytes(damaged))
+    head = geo.open_head("org/model")
+    np.testing.assert_array_equal(head.rows(range(head.vocab)), tensors()["lm_head.weight"])
+
+
+def test_two_processes_at_once_fetch_once(hub: Loopback) -> None:
+    hub.add("org/model", single())
+    both = [python(OPEN, hub) for _ in range(2)]
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], answers
+    assert answers[0][0] == answers[1][0] != ""
+    ranges = [one.range for one in hub.seen if one.origin == "store"]
+    assert len(ranges) == len(set(ranges)), "a range was fetched twice"
+
+
+def test_a_damaged_entry_says_so(hub: Loopback, cache: Path) -> None:
+    commit = hub.add("org/model", single())
+    geo.open_head("org/model")
+    entry = cache / "heads" / "org--model" / commit
+    (entry / "provenance.json").write_text('{"format": 1}')
+    with pytest.raises(CheckpointError, match=r"is damaged; remove it with `geometry cache --prune org/model`"):
+        geo.open_head("org/model")
+    (entry / "provenance.json").write_text(json.dumps({"format": 0}))
+    geo.open_head("org/model")
+    assert json.loads((entry / "provenance.json").read_text())["format"] == 1
+
+
+def run(*arguments: str) -> str:
+    """What ``geometry cache`` prints, errors too."""
+    done = subprocess.run(
+        [sys.executable, "-m", "geometry", "cache", *arguments], capture_output=True, text=True, timeout=60
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_cache_is_listed_and_pruned(hub: Loopback, cache: Path, tokenizer_file: Path) -> None:
+    assert "nothing is kept in" in run()
+    commit = hub.add("org/model", single())
+    hub.add("org/other", single(tokenizer_file.read_bytes()))
+    geo.open_head("org/model")
+    geo.open_head("org/other")
+    assert {one.repo for one in holdings(user_cache())} == {"org/model", "org/other"}
+    text = run()
+    assert "org/model" in text
+    assert commit[:12] in text
+    assert max(map(len, text.splitlines())) <= 100
+    records = [json.loads(line) for line in run("--json").splitlines()]
+    assert {record["repo"] for record in records} == {"org/model", "org/other"}
+    assert records[0]["nbytes"] > tensors()["lm_head.weight"].nbytes
+    assert "nothing was removed" in run("--prune", "--unused-days", "1")
+    assert "error: nothing of 'org/absent' is kept" in run("--prune", "org/absent")
+    assert "org/model" in run("--prune", "org/model")
+    assert [one.repo for one in holdings(user_cache())] == ["org/other"]
+    run("--prune")
+    assert holdings(user_cache()) == []
+    assert not list(cache.glob("heads/*/*"))
+    assert geo.open_head("org/model").vocab == len(tensors()["lm_head.weight"])
+
+
+def test_prune_by_revision_and_age(hub: Loopback) -> None:
+    old = hub.add("org/model", single())
+    hub.add("org/model", single(tied=True), branch="dev")
+    geo.open_head("org/model")
+    geo.open_head("org/model@dev")
+    [entry] = [one.folder for one in holdings(user_cache()) if one.commit == old]
+    os.utime(entry, (time.time() - 40 * 86_400,) * 2)
+    assert [one.commit for one in prune(user_cache(), unused_days=30.0)] == [old]
+    assert [one.revisions for one in prune(user_cache(), ["org/model@dev"])] == [("dev",)]
