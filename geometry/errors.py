@@ -1,11 +1,30 @@
 """What can go wrong, each with one line a person can act on."""
 
+LONGEST_LINE = 2_000
+JOINER = "\u200d"
+
 
 class GeometryError(Exception):
     """Base of every error this package raises on bad input.
 
-    The message is one line: what arrived, what was expected, what to do next.
+    The message is one line: what arrived, what was expected, what to do next. A stranger's file may name its files
+    and tensors as it likes, so what a terminal would act on is escaped here, whoever wrote the message, and of a line
+    that nobody would read the middle is left out.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
+
+
+def _one_line(message: str) -> str:
+    if not message.isprintable():
+        # the joiner inside an emoji is no printable character by itself
+        shown = (
+            one if one.isprintable() or one == JOINER else one.encode("unicode_escape").decode() for one in message
+        )
+        message = "".join(shown)
+    half = LONGEST_LINE // 2
+    return message if len(message) <= LONGEST_LINE else f"{message[:half]} … {message[-half:]}"
 
 
 class CheckpointError(GeometryError):

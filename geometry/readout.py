@@ -27,8 +27,11 @@ from geometry.recipes import (
 )
 from geometry.recipes.gguf import architecture_row
 
-LARGEST = 1e30
+LARGEST = 1e6
 """Numbers beyond this, or below its inverse where they must be positive, are no model's and leave float32."""
+
+LONGEST_VECTOR = 1e6
+"""Norms and biases with larger numbers count as unreadable, as rows do: products with them leave float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +156,8 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
     for what, vector in (("final norm", gain), ("final norm's bias", beta), ("head's bias", bias)):
         if vector is not None and not np.isfinite(vector).all():
             return _unknown(f"its {what} holds NaN or infinity")
+        if vector is not None and np.abs(vector).max(initial=0.0) > LONGEST_VECTOR:
+            return _unknown(f"its {what} holds numbers beyond {LONGEST_VECTOR:,.0f}")
     if gain is not None and not gain.any():
         return _unknown("its final norm is zero everywhere")
     prescale = 1.0 if recipe.prescale is None else _prescale(numbers, recipe.prescale)

@@ -138,7 +138,7 @@ def _tensor(name: str, entry: Any, file: Path, first: int) -> TensorInfo:
     if bits % 8 or stop - start != bits // 8:
         raise CheckpointError(
             f"{where} spans {stop - start:,} bytes, but shape {short(shape)} of {dtype} takes "
-            f"{bits / 8:,.0f}; the file is damaged"
+            f"{short(-(-bits // 8))}; the file is damaged"
         )
     return TensorInfo(name, dtype, tuple(shape), file, first + start, stop - start)
 

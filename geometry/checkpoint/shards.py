@@ -95,8 +95,11 @@ def choose_weights(names: Collection[str]) -> str | None:
 
 
 def is_present(path: Path) -> bool:
-    """Return whether something of that name is there, be it a dangling link."""
-    return path.is_symlink() or path.exists()
+    """Return whether something of that name is there, be it a dangling link; names no file can have are not there."""
+    try:
+        return path.is_symlink() or path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _read_index(folder: Path, reads: Reads) -> Weights:

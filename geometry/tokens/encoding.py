@@ -1,15 +1,20 @@
 """Text → ids by the ``tokenizers`` library, with nothing added to the text and nothing taken away."""
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from geometry.errors import TokenError
+from geometry.tokens.bounds import check_bounds
 from geometry.tokens.pieces import piece_to_bytes
 from geometry.tokens.table import TokenTable
 from geometry.tokens.tokenizer_json import Json, flatten
 
 Result = TypeVar("Result")
+
+PATIENCE_SECONDS, SECONDS_A_BYTE = 5.0, 1e-4
+"""CPU time after which a tokenizer is given up, and what it has besides for every byte: real ones take 1e-6."""
 
 
 class TokenizerJsonEncoder:
@@ -27,12 +32,14 @@ class TokenizerJsonEncoder:
 
         self._table = table
         bare = without_additions(spec, table)
+        check_bounds(bare, table.source)
         self._byte_level_normalizer = any(step.get("type") == "ByteLevel" for step in flatten(bare["normalizer"]))
         self._tokenizer: Any = self._guard(lambda: tokenizers.Tokenizer.from_str(json.dumps(bare)))
         self._tokenizer.encode_special_tokens = True
         # The library numbers added tokens itself, whatever the file says; the head's rows go by the file.
         numbered = {self._tokenizer.token_to_id(token.content): token.id for token in table.added.values()}
         self._renumbered = {theirs: ours for theirs, ours in numbered.items() if theirs != ours}
+        self._spent = 0.0
 
     def normalise(self, text: str) -> bytes:
         """Return the bytes that the tokens of ``text`` spell, as far as its normalizer decides that."""
@@ -51,7 +58,14 @@ class TokenizerJsonEncoder:
         return self._encode(text)
 
     def _encode(self, text: str) -> list[int]:
+        start = time.thread_time()
         ids = self._guard(lambda: self._tokenizer.encode(text, add_special_tokens=False).ids)
+        self._spent = max(0.0, self._spent + time.thread_time() - start - SECONDS_A_BYTE * len(text))
+        if self._spent > PATIENCE_SECONDS:
+            raise TokenError(
+                f"{self._table.source}: its patterns take {self._spent:.0f} s over a few texts; expected far less than "
+                "one; do not trust this tokenizer"
+            )
         return [self._renumbered.get(token_id, token_id) for token_id in ids] if self._renumbered else list(ids)
 
     def _encode_continuation(self, text: str) -> list[int]:
@@ -93,7 +107,7 @@ class TokenizerJsonEncoder:
 
 def without_additions(spec: Json, table: TokenTable) -> Json:
     """Return a copy of a tokenizer's JSON that encodes exactly the text it is given."""
-    bare = {**spec, "truncation": None, "padding": None, "post_processor": None}
+    bare = {**spec, "truncation": None, "padding": None, "post_processor": None, "decoder": None}
     bare["normalizer"] = _sequence("normalizers", map(_edited, flatten(spec.get("normalizer"))))
     steps = list(flatten(spec.get("pre_tokenizer")))
     if any(step.get("type") == "Metaspace" for step in steps):
@@ -101,6 +115,9 @@ def without_additions(spec: Json, table: TokenTable) -> Json:
         steps = [step for step in steps if step.get("type") not in {"WhitespaceSplit", "Whitespace"}]
     bare["pre_tokenizer"] = _sequence("pretokenizers", map(_edited, steps))
     model = spec["model"]
+    if model.get("dropout"):
+        # merges left out at random are for training
+        bare["model"] = model = {**model, "dropout": None}
     if isinstance(model.get("vocab"), list):
         # Unigram would find a control token in a text by its piece.
         vocab = [

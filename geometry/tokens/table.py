@@ -9,6 +9,7 @@ from geometry.tokens.pieces import Alphabet
 
 MAX_FILE_BYTES = 64 * 2**20  # the largest tokenizer.json known, Gemma 3's, has 33 MB
 MAX_IDS = 2**22
+MAX_HOLES = 2**16
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,3 +90,19 @@ def check_id(value: object, what: str, path: Path) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MAX_IDS:
         raise TokenError(f"{path}: {what} has the id {value!r:.40}, but ids are integers from 0 to {MAX_IDS - 1:,}")
     return value
+
+
+def check_holes(count: int, size: int, path: Path) -> int:
+    """Return ``size``, the number of ids, if not most of them stand for nothing.
+
+    A token with the id 4,000,000 in a file of a few lines would have tables built for all the ids before it.
+
+    Raises:
+        TokenError: if `MAX_HOLES` ids, and more than there are tokens, stand for nothing.
+    """
+    if size > 2 * count + MAX_HOLES:
+        raise TokenError(
+            f"{path} has {count:,} tokens with ids up to {size - 1:,}, but at most {MAX_HOLES:,} ids are left out "
+            "in a tokenizer: is the file damaged?"
+        )
+    return size

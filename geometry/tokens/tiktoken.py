@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from geometry.errors import TokenError
 from geometry.tokens.pieces import Alphabet, bytes_to_piece
-from geometry.tokens.table import TokenTable, check_id, read_bounded
+from geometry.tokens.table import TokenTable, check_holes, check_id, read_bounded
 
 _CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 _GPT_2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -77,7 +77,7 @@ def read_tiktoken(path: Path) -> TokenTable:
         raise TokenError(f"{path} holds no tokens")
     if len(set(data.values())) < len(data):
         raise TokenError(f"{path} gives the same bytes two ranks, but in a tiktoken file bytes have one")
-    size = max(data) + 1
+    size = check_holes(len(data), max(data) + 1, path)
     return TokenTable(
         source=path,
         bytes_read=len(content),

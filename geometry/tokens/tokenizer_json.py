@@ -1,13 +1,14 @@
 """Reading ``tokenizer.json``: the file is taken as untrusted data, and only its tables are used here."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from geometry.errors import TokenError
 from geometry.tokens.pieces import Alphabet
-from geometry.tokens.table import AddedToken, TokenTable, check_id, read_bounded
+from geometry.tokens.table import AddedToken, TokenTable, check_holes, check_id, read_bounded
 
 Json = dict[str, Any]
 
@@ -46,7 +47,7 @@ def read_tokenizer_json(path: Path) -> tuple[TokenTable, Json]:
     table |= {token.id: token.content for token in added.values()}
     if not table:
         raise TokenError(f"{path} holds no tokens")
-    size = max(table) + 1
+    size = check_holes(len(table), max(table) + 1, path)
     try:
         data = tuple(
             _added_bytes(added[i], alphabet) if i in added else alphabet.to_bytes(table[i]) if i in table else b""
@@ -124,7 +125,13 @@ def _unigram(vocab: list[Any], path: Path) -> tuple[dict[int, str], tuple[float,
         raise TokenError(f"{path}: a Unigram vocab lists [piece, score] pairs, but something else stands in it")
     if vocab:
         check_id(len(vocab) - 1, "the last piece", path)
-    return {i: entry[0] for i, entry in enumerate(vocab)}, tuple(float(entry[1]) for entry in vocab)
+    try:
+        scores = tuple(float(entry[1]) for entry in vocab)
+    except OverflowError:
+        scores = (math.inf,)
+    if not all(map(math.isfinite, scores)):
+        raise TokenError(f"{path}: a Unigram piece has a score that is no finite number; the file is damaged")
+    return {i: entry[0] for i, entry in enumerate(vocab)}, scores
 
 
 def _added_tokens(spec: Json, path: Path) -> dict[int, AddedToken]:
