@@ -261,7 +261,7 @@ def _unknown(reason: str) -> Readout:
 
 def _number(numbers: Mapping[str, Any], key: Key) -> float | None:
     """Return the finite number under a key, or the class's default where the key is absent."""
-    value = numbers.get(key.name, key.default)
+    value = numbers.get(key.name, numbers.get(key.also, key.default))
     if value is None:
         return None
     plain = isinstance(value, int | float) and not isinstance(value, bool)

@@ -20,6 +20,7 @@ from geometry.checkpoint.naming import (
     GAINS,
     HEADS,
     IN_BLOCK,
+    NORM_PLACES,
     NORMS,
     SHIFTS,
     TEXT_PARTS,
@@ -76,7 +77,7 @@ def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
             )
     _check_matrix(outer, head, config)
     vocab, dim = _shape(outer, head, config)
-    norm, norm_bias = _find_norm(outer, head, embedding, dim)
+    norm, norm_bias = _find_norm(outer, head, embedding, dim, config)
     return HeadLayout(head, embedding, _find_bias(outer, head, vocab, tied=tied), norm, norm_bias, tied)
 
 
@@ -169,18 +170,23 @@ def _shape(outer: Tensors, head: str, config: Mapping[str, Any]) -> tuple[int, .
     return stored_shape(outer[head], outer, dim)
 
 
-def _find_norm(outer: Tensors, head: str, embedding: str | None, dim: int) -> tuple[str | None, str | None]:
+def _find_norm(
+    outer: Tensors, head: str, embedding: str | None, dim: int, config: Mapping[str, Any]
+) -> tuple[str | None, str | None]:
     """Return gain and shift of the final norm: up from the embedding, the first one as wide as the head.
 
     With a head alone, whose parent need not lie above the norm, the shallowest norm anywhere.
     """
     parents = _parents(embedding) if embedding is not None else _parents(head) + _all_parents(outer)
     decoders = any(part in DECODERS for name in outer for part in name.split("."))
+    own = NORM_PLACES.get(str(config.get("model_type")))
     for parent in parents:
         # an encoder-decoder shares its embedding above both, and the readout is the decoder's
         inner = DECODERS if decoders else ENCODERS
         for place in (parent, *(f"{parent}{part}." for part in inner)):
-            for norm in NORMS:
+            if (decoders and _in_encoder(place)) or place.endswith("embeddings."):
+                continue
+            for norm in NORMS if own is None else (own,):
                 for gain in GAINS:
                     name = f"{place}{norm}.{gain}"
                     if name in outer and outer[name].shape == (dim,):
@@ -211,8 +217,13 @@ def _find_bias(outer: Tensors, head: str, vocab: int, *, tied: bool) -> str | No
 
 
 def _is_untied(config: Mapping[str, Any]) -> bool:
-    """Return whether the config says untied; a missing flag says nothing, as class defaults vary."""
-    flags = [part.get("tie_word_embeddings") for part in (config, text_config(config))]
+    """Return whether the config says untied; a missing flag says nothing, as class defaults vary.
+
+    Around a decoder with a config of its own the outer flag is about the encoder's embedding and the decoder's.
+    """
+    inner = text_config(config)
+    parts = (inner,) if inner is config.get("decoder") else (config, inner)
+    flags = [part.get("tie_word_embeddings") for part in parts]
     return next((flag is False for flag in flags if isinstance(flag, bool)), False)
 
 

@@ -1,13 +1,14 @@
 """What the tensors around a head are called, in the order in which the names are believed."""
 
 import re
+from collections.abc import Mapping
 
 # inside a numbered block nothing is a head, an embedding or the final norm
 IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?|blk)\.\d+\.")
 
 # models beside the language model that have embeddings, norms or heads of their own
 AUXILIARY = re.compile(
-    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|score|v_head"
+    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|vq|score|v_head"
     r"|qa_outputs|classifier|pooler|embed_tokens_per_layer|per_layer)\w*(\.|$)"
 )
 
@@ -76,8 +77,11 @@ NORMS = (
 GAINS = ("weight", "gamma", "scale")
 
 # where the final norm lies if not beside the embedding; an encoder's only where there is no decoder
-DECODERS = ("decoder", "local_decoder")
+DECODERS = ("decoder", "local_decoder", "text_decoder")
 ENCODERS = ("encoder",)
+
+# a type whose final norm has a name that elsewhere means the embedding's
+NORM_PLACES: Mapping[str, str] = {"bigbird_pegasus": "decoder.layernorm_embedding"}
 
 # the language model's part of a config
 TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder", "decoder_config")

@@ -37,10 +37,17 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True)
 class Key:
-    """A number in the config, and what the model's class takes where the config is silent."""
+    """A number in the config, and what the model's class takes where the config is silent.
+
+    Attributes:
+        name: the key.
+        default: the class's own number; None where there is none.
+        also: another key that the class takes for this one.
+    """
 
     name: str
     default: float | None
+    also: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ _GRANITE_SCALE = Key("logits_scaling", 1.0)
 _BIAS, _SOME_BIAS = Presence.ALWAYS, Presence.SOME
 
 # T5's class says whether it scales by this flag, older configs by whether head and embedding are one
-_T5_SCALE = Prescale(Key("d_model", 512.0), -0.5, flags=("scale_decoder_outputs", "tie_word_embeddings"))
+_T5_SCALE = Prescale(
+    Key("d_model", 512.0, also="hidden_size"), -0.5, flags=("scale_decoder_outputs", "tie_word_embeddings")
+)
 _ADAPTIVE = Refusal("its head is an adaptive softmax, which gives no logits", key="asm")
 
 _ROWS: tuple[tuple[Recipe, str], ...] = (
@@ -37,7 +39,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     # the language models inside multimodal types
     (
         Recipe(Formula.RMS, _RMS_6),
-        "molmo2_text qwen2_5_omni_text qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text unlimited_ocr_text",
+        "qwen2_5_omni_text qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text unlimited_ocr_text",
     ),
     (
         Recipe(Formula.RMS, _RMS_5),
@@ -45,6 +47,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
         "glm5_next_text glm_ocr_text hunyuan_vl_text mllama_text_model paddleocr_vl_text qwen2_5_vl_text "
         "qwen2_vl_text voxtral_realtime_text",
     ),
+    (Recipe(Formula.RMS, Key("rms_norm_eps", 1e-6, also="layer_norm_eps")), "molmo2_text"),
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_5), "step3p5"),
     (Recipe(Formula.RMS, _EPSILON_6), "pix2struct_text_model"),
     (Recipe(Formula.LN, _LN_5), "kosmos_2_5_text_model kosmos_2_text_model"),
@@ -59,7 +62,9 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (Recipe(Formula.RMS, Key("rms_norm_eps", 1.5625e-7)), "glm glm4"),
     (Recipe(Formula.RMS, _EPSILON_5), "falcon_mamba mamba mamba2 nemotron_h"),
     (Recipe(Formula.RMS, _EPSILON_6), "mt5"),
-    (Recipe(Formula.RMS, _NORM_EPS_5), "lfm2 lfm2_moe lfm3"),
+    (Recipe(Formula.RMS, _NORM_EPS_5), "lfm2 lfm2_moe"),
+    (Recipe(Formula.RMS, Key("norm_eps", 1e-5, also="rms_norm_eps")), "lfm3"),
+    (Recipe(Formula.RMS, Key("rms_norm_eps", 1e-5, also="layer_norm_epsilon")), "exaone"),
     (Recipe(Formula.RMS, Key("eps", 1e-6)), "cpmant"),
     (Recipe(Formula.RMS_PLAIN, _RMS_6), "hrm_text"),
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_6), "gemma minimax_m3_vl_text qwen3_5_moe_text qwen3_5_text qwen3_next"),
@@ -101,15 +106,23 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
         "minicpm3",
     ),
     (
-        Recipe(Formula.RMS, _RMS_6, prescale=Prescale(Key("logits_mup_width_multiplier", 24.0), -1.0)),
+        Recipe(
+            Formula.RMS,
+            _RMS_6,
+            prescale=Prescale(Key("logits_mup_width_multiplier", 24.0, also="embedding_multiplier"), -1.0),
+        ),
         "inkling_text",
     ),
     (Recipe(Formula.RMS, _EPSILON_6, prescale=_T5_SCALE), "longt5 pop2piano t5 umt5"),
     (
-        Recipe(Formula.RMS, _EPSILON_6, prescale=Prescale(Key("d_model", 768.0), -0.5, flags=("tie_word_embeddings",))),
+        Recipe(
+            Formula.RMS,
+            _EPSILON_6,
+            prescale=Prescale(Key("d_model", 768.0, also="hidden_size"), -0.5, flags=("tie_word_embeddings",)),
+        ),
         "switch_transformers",
     ),
-    (Recipe(Formula.RMS, _EPSILON_6, prescale=Prescale(Key("d_model", 1024.0), -0.5)), "udop"),
+    (Recipe(Formula.RMS, _EPSILON_6, prescale=Prescale(Key("d_model", 1024.0, also="hidden_size"), -0.5)), "udop"),
     # scaled and capped
     (Recipe(Formula.LN_NO_BIAS, _LN_5, scale=Key("logit_scale", 0.0625)), "cohere cohere2 cohere2_moe"),
     (
@@ -138,7 +151,6 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     # outside transformers
     (Recipe(Formula.RMS, _RMS_6), "deepseek internlm internlm2 kimi_k2 llava_llama llava_mistral llava_qwen xverse"),
     (Recipe(Formula.RMS, _RMS_5), "Yi"),
-    (Recipe(Formula.RMS, _EPSILON_5), "exaone"),
     (Recipe(Formula.RMS, _EPSILON_6), "qwen"),
     (
         Recipe(Formula.RMS, _RMS_6, prescale=Prescale(Key("dim_model_base", None), over=Key("hidden_size", None))),

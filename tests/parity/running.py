@@ -116,11 +116,11 @@ def _ways(model: Any) -> Iterator[dict[str, Any]]:
     yield {"input_ids": ids, "decoder_input_ids": ids}
     pixels = torch.randn(1, 3, 28, 28)
     yield {"input_ids": ids, "pixel_values": pixels}
-    encoded = _Encoded(last_hidden_state=torch.randn(1, 8, getattr(model.config, "hidden_size", 32)))
+    encoded = _encoded(last_hidden_state=torch.randn(1, 8, getattr(model.config, "hidden_size", 32)))
     yield {"decoder_input_ids": ids, "encoder_outputs": encoded}
 
 
-def _Encoded(**given: Any) -> Any:
+def _encoded(**given: Any) -> Any:
     from transformers.modeling_outputs import BaseModelOutputWithPooling
 
     class Encoded(BaseModelOutputWithPooling):

@@ -1,6 +1,5 @@
 """Every row of the readout table against the running model: its residual in, its logits out."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from running import run
 from tiny_models import classes, tiny_model
 
 import geometry as geo
-from geometry.recipes import CLOSED, RECIPES, WRAPPERS, Formula, Key
+from geometry.recipes import RECIPES, WRAPPERS, Formula
 
 FAST = (
     "cohere", "gemma2", "gpt2", "granite", "llama", "marian", "minicpm3", "opt", "qwen3_vl", "t5", "whisper",

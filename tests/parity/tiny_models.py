@@ -63,6 +63,12 @@ _TURNED = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1]
 _MROPE: dict[str, Any] = {"text_config": {"rope_parameters": _TURNED}}
 _HYBRID = {"num_hidden_layers": 2, "layer_types": ["mamba", "hybrid"], "layers_block_type": ["mamba", "hybrid"]}
 
+# a decoder without a transform before its head
+_DECODER = {
+    "model_type": "gpt2", "n_embd": DIM, "n_layer": 2, "n_head": 4, "n_positions": 64, "n_inner": 48,
+    "is_decoder": True, "add_cross_attention": True, "layer_norm_epsilon": 0.04,
+}  # fmt: skip
+
 # what a type needs beside the common sizes
 EXTRA: Mapping[str, dict[str, Any]] = {
     "dbrx": {
@@ -72,6 +78,7 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "deepseek_v2": {"topk_method": "greedy", "first_k_dense_replace": 2},
     "dots3_note": {"text_config": {"num_key_value_heads": 4, "num_hidden_layers": 43}},
     "dots3_note_text": {"num_key_value_heads": 4, "num_hidden_layers": 43},
+    "encoder-decoder": {"decoder": _DECODER},
     "ernie4_5_vl_moe": {
         "text_config": {
             "moe_intermediate_size": [16, 16],
@@ -99,10 +106,13 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "glm_ocr": _MROPE,
     "glmga": _MROPE,
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
-    "inkling2": {"vision_config": {"text_hidden_size": DIM}},
+    "emu3": {"vocabulary_map": {"<image>": 3}},
+    "inkling2": {"vision_config": {"text_hidden_size": DIM}, "text_config": {"unpadded_vocab_size": VOCAB}},
+    "inkling2_text": {"unpadded_vocab_size": VOCAB},
     "lfm2_moe": {"layer_types": ["full_attention", "conv"]},
     "mamba2": {"num_heads": 8, "n_groups": 1, "expand": 2},
-    "molmo2": {"vision_config": {"image_size": DEFAULT}},
+    "molmo2": {"vision_config": {"image_size": DEFAULT}, "adapter_config": {"vision_feature_layer": [0, -1]}},
+    "muse_spark": {"vision_config": {"num_hidden_layers": DEFAULT}},
     "nemotron_h": {"n_groups": 1},
     "paddleocr_vl": _MROPE,
     "qwen2_5_omni_thinker": _MROPE,
@@ -112,8 +122,10 @@ EXTRA: Mapping[str, dict[str, Any]] = {
         "axial_pos_embds_dim": [16, 16], "axial_pos_shape": [8, 8], "attn_layers": ["local", "local"],
         "attention_head_size": 8, "feed_forward_size": 48,
     },
+    "speech-encoder-decoder": {"encoder": {"conv_kernel": DEFAULT}, "decoder": _DECODER},
     "speecht5": {"conv_kernel": [10, 3], "conv_dim": [16, 16], "conv_stride": [5, 2]},
     "step3p7": {"text_config": {"layer_types": ["full_attention"] * 2, "sliding_window": 16}},
+    "vision-encoder-decoder": {"decoder": _DECODER},
     "zamba": {
         "num_hidden_layers": 4, "layer_types": ["mamba", "hybrid"] * 2, "layers_block_type": ["mamba", "hybrid"] * 2,
         "attn_layer_period": 2, "attn_layer_offset": 1,
@@ -149,7 +161,7 @@ def tiny_model(kind: str, name: str, **beside: Any) -> Any:
 
     made, config = getattr(transformers, name), tiny_config(kind, **beside)
     if made.config_class is not None and not isinstance(config, made.config_class):
-        config = next(part for _, part in _parts(config) if isinstance(part, made.config_class))
+        config = next((part for _, part in _parts(config) if isinstance(part, made.config_class)), config)
     torch.manual_seed(zlib.crc32(name.encode()))
     model = made(config).float().eval()
     with torch.no_grad():
