@@ -57,15 +57,21 @@ def find_place(spec: str | os.PathLike[str], *, only_tokenizer: bool = False) ->
     from geometry.checkpoint import hub  # its requests need modules that local heads do without
 
     name = hub.parse_name(given)
-    if name is not None and only_tokenizer:
-        return Place(name.repo, f"hf://{name}", hub.keep_tokenizer(name))
-    if name is not None:
+    if name is None:
+        raise CheckpointError(
+            f"no such head: {given!r}; expected a folder, a safetensors file, a bundled name ({_present()}) "
+            "or org/model on the Hub; check the path"
+        )
+    try:
+        if only_tokenizer:
+            return Place(name.repo, f"hf://{name}", hub.keep_tokenizer(name))
         kept = hub.keep_head(name)
-        return Place(name.repo, f"hf://{name.repo}@{kept.origin.commit}", kept.folder, kept)
-    raise CheckpointError(
-        f"no such head: {given!r}; expected a folder, a safetensors file, a bundled name ({_present()}) "
-        "or org/model on the Hub; check the path"
-    )
+    except hub.NothingKeptError:
+        snapshot = hub.find_snapshot(name)
+        if snapshot is None:
+            raise
+        return Place(name.repo, str(snapshot), snapshot)
+    return Place(name.repo, f"hf://{name.repo}@{kept.origin.commit}", kept.folder, kept)
 
 
 def _present() -> str:

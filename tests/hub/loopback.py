@@ -56,6 +56,9 @@ class Lies:
         listing: the Hub's answer about a repository, instead of the truth.
         drip: seconds between the bytes of a body.
         store_says: a status with which the store answers everything.
+        silent: seconds before the store says anything.
+        moved: from a repository's old name to its new one, as after a rename.
+        commit_says: the commit that the Hub says a file is of, instead of the truth.
     """
 
     busy: list[tuple[int, str | None]] = field(default_factory=list)
@@ -70,7 +73,11 @@ class Lies:
     extra: bytes = b""
     redirect: str | None = None
     listing: bytes | None = None
+    drip: float = 0.0
     store_says: int | None = None
+    silent: float = 0.0
+    moved: dict[str, str] = field(default_factory=dict)
+    commit_says: str | None = None
 
 
 class Loopback:
@@ -159,8 +166,14 @@ class _Handler(BaseHTTPRequestHandler):
             sent = b""
         self.close_connection = self.close_connection or len(sent) < len(body) or not announce
         try:
-            self.wfile.write(sent)
-            self.wfile.flush()
+            if lies.drip and status in (200, 206) and self.origin == "store":
+                for at in range(len(sent)):
+                    self.wfile.write(sent[at : at + 1])
+                    self.wfile.flush()
+                    time.sleep(lies.drip)
+            else:
+                self.wfile.write(sent)
+                self.wfile.flush()
         except OSError:
             self.close_connection = True
         self.loopback.seen.append(
@@ -193,6 +206,9 @@ class _HubHandler(_Handler):
         if api:
             parts = parts[2:]
         name, rest = "/".join(parts[:2]), parts[2:]
+        if name in self.loopback.lies.moved:
+            self.reply(307, b"", Location=self.path.replace(name, self.loopback.lies.moved[name]))
+            return
         repo, hub = self.loopback.repos.get(name), self.loopback
         allowed = self.headers.get("Authorization") == f"Bearer {hub.TOKEN}"
         if repo is None or (repo.private and not allowed):
@@ -219,14 +235,15 @@ class _HubHandler(_Handler):
 
     def send_file(self, file: str, commit: str, body: bytes) -> None:
         lies = self.loopback.lies
+        told = lies.commit_says or commit
         if not file.endswith(".safetensors"):
             start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
             said = {"Content_Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
-            self.reply(206 if start else 200, body[start:], ETag=_etag(body), X_Repo_Commit=commit, **said)
+            self.reply(206 if start else 200, body[start:], ETag=_etag(body), X_Repo_Commit=told, **said)
             return
         signed = f"{self.loopback.elsewhere}/{commit}/{file}?sig={Loopback.SECRET}&until={time.time() + 60}"
         self.reply(
-            302, b"", Location=signed if lies.redirect is None else lies.redirect, X_Repo_Commit=commit,
+            302, b"", Location=signed if lies.redirect is None else lies.redirect, X_Repo_Commit=told,
             X_Linked_Etag=_etag(body), X_Linked_Size=str(lies.edit_size(len(body))), ETag=_etag(body),
         )  # fmt: skip
 
@@ -245,6 +262,7 @@ class _StoreHandler(_Handler):
             lies.expired -= refused
             hub.answers += 1
             changed = lies.change_after is not None and hub.answers > lies.change_after
+        time.sleep(lies.silent)
         if refused or query.get("sig") != [hub.SECRET] or float(query.get("until", ["0"])[0]) < time.time():
             self.reply(403, b"<Error>AccessDenied: Request has expired</Error>")
             return

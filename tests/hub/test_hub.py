@@ -141,6 +141,15 @@ def test_the_embedding_comes_when_it_is_asked_for(hub: Loopback) -> None:
     assert len(hub.seen) == asked + 1
 
 
+def test_a_model_that_was_renamed(hub: Loopback) -> None:
+    hub.add("new/model", single(), gated=True)
+    hub.lies.moved["old/model"] = "new/model"
+    assert geo.open_head("old/model").vocab == len(tensors()["lm_head.weight"])
+    assert {(one.origin, one.authorization) for one in hub.seen} == {
+        ("hub", f"Bearer {Loopback.TOKEN}"), ("store", "")
+    }  # fmt: skip
+
+
 def test_a_local_folder_of_that_name_comes_first(
     hub: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

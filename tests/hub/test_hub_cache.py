@@ -51,6 +51,23 @@ def test_a_dead_hub_leaves_what_is_kept(hub: Loopback, capsys: pytest.CaptureFix
         geo.open_head("org/other")
 
 
+def test_offline_a_model_that_the_client_downloaded_will_do(hub: Loopback, tmp_path: Path) -> None:
+    files = single()
+    commit = hub.add("org/model", files)
+    repo = tmp_path / "client" / "models--org--model"
+    for name, content in files.items():
+        (repo / "blobs").mkdir(parents=True, exist_ok=True)
+        (repo / "snapshots" / commit).mkdir(parents=True, exist_ok=True)
+        (repo / "blobs" / name).write_bytes(content)
+        (repo / "snapshots" / commit / name).symlink_to(f"../../blobs/{name}")
+    (repo / "refs").mkdir()
+    (repo / "refs" / "main").write_text(commit)
+    process = python(OPEN, hub, HF_HUB_OFFLINE="1", HF_HUB_CACHE=str(tmp_path / "client"))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert out.strip() == geo.open_head("org/model").fingerprint
+
+
 def test_a_run_that_was_killed_is_gone_on_with(hub: Loopback, cache: Path) -> None:
     hub.add("org/model", single())
     slow = (

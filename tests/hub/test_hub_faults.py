@@ -13,7 +13,7 @@ from models import sharded, single, tensors
 from safetensors import safe_open
 
 import geometry as geo
-from geometry.checkpoint.hub import download
+from geometry.checkpoint.hub import download, wire
 from geometry.errors import CheckpointError
 
 CHUNK = 2**16
@@ -112,6 +112,7 @@ LASTING: dict[str, tuple[dict[str, object], str]] = {
     "the store says 404": ({"store_says": 404}, "answers 404"),
     "the store says 416": ({"store_says": 416}, "answers 416"),
     "the store says 204": ({"store_says": 204}, "answers 204"),
+    "another commit's files": ({"commit_says": "f" * 40}, "the answer is for commit"),
     "the listing is no JSON": ({"listing": b"<html>"}, "does not parse"),
     "the listing is a list": ({"listing": b"[]"}, "expected an object"),
     "the listing has no commit": ({"listing": b'{"siblings": []}'}, "is this address a Hub?"),
@@ -135,6 +136,31 @@ def test_faults_that_last(fault: str, maker: Callable[[], dict[str, bytes]], hub
     hub.lies = type(hub.lies)()
     geo.open_head("org/model")
     assert_right(cache)
+
+
+def test_a_server_that_says_nothing(hub: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "TIMEOUT", 0.1)
+    hub.add("org/model", single())
+    hub.lies.silent = 1.0
+    assert "does not answer" in refusal("org/model")
+    assert kept(cache) == []
+
+
+def test_a_server_that_dawdles(hub: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "PATIENCE", 0.05)
+    monkeypatch.setattr(wire, "REQUESTS", 3)
+    hub.add("org/model", single())
+    hub.lies.drip = 0.01
+    assert "bytes came in" in refusal("org/model")
+    assert kept(cache) == []
+
+
+def test_https_is_never_left_for_http() -> None:
+    line = wire.Wire("org/model@main")
+    assert line._next("http://a/x", "/y", "f") == "http://a/y"
+    assert line._next("http://a/x", "https://b/y", "f") == "https://b/y"
+    with pytest.raises(CheckpointError, match="expected an https address"):
+        line._next("https://a/x", "http://b/y", "f")
 
 
 def test_a_redirect_in_circles(hub: Loopback, cache: Path) -> None:

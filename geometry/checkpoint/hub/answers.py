@@ -59,7 +59,7 @@ class Asked:
     Attributes:
         what: what is being fetched, for messages: ``org/model@revision``.
         file: the file's name.
-        commit: the commit that the Hub is to answer for.
+        commit: the commit that the Hub is to answer for; empty where it is not known yet.
         endpoint: the Hub's address.
     """
 
@@ -94,10 +94,15 @@ def check_range(answer: Answer, start: int, stop: int, asked: Asked) -> Identity
     said = hub.get("x-linked-size", "")
     if said.isdigit() and len(said) < 20 and int(said) != size:
         raise changed(asked.what, asked.file, f"the Hub says {int(said):,} bytes, {size:,} are served")
-    committed = hub.get("x-repo-commit")
-    if committed is not None and committed != asked.commit:
-        raise changed(asked.what, asked.file, f"the answer is for commit {short(committed)}, not {asked.commit}")
+    check_commit(answer, asked)
     return Identity(size, headers.get("etag"), hub.get("x-linked-etag"))
+
+
+def check_commit(answer: Answer, asked: Asked) -> None:
+    """Refuse an answer that says it is for another commit than the one that was asked for."""
+    said = answer.hub.get("x-repo-commit")
+    if asked.commit and said is not None and said != asked.commit:
+        raise changed(asked.what, asked.file, f"the answer is for commit {short(said)}, not {asked.commit}")
 
 
 def continues(answer: Answer, start: int, tag: str | None) -> bool:

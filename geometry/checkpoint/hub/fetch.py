@@ -19,7 +19,7 @@ from geometry.checkpoint.hub.remote import RemoteShards
 from geometry.checkpoint.hub.wire import UnreachableError, Wire
 from geometry.checkpoint.layout import HeadLayout, find_layout
 from geometry.checkpoint.reads import Origin
-from geometry.checkpoint.shards import INDEX, IndexedTensors, choose_weights, weight_map
+from geometry.checkpoint.shards import INDEX, SINGLE, IndexedTensors, choose_weights, weight_map
 from geometry.errors import CheckpointError
 from geometry.progress import tell
 
@@ -31,6 +31,21 @@ MAX_BESIDE_BYTES = 256 * 2**20
 """The largest tensor beside the head itself: a scale for every few of its numbers."""
 
 _TOKENIZERS = re.compile(r"tokenizer\.json|tokenizer\.model|[\w-][\w.-]*\.tiktoken", re.ASCII)
+
+
+class NothingKeptError(CheckpointError):
+    """The Hub cannot be asked, and the cache holds nothing of what is wanted."""
+
+
+def find_snapshot(name: HubName) -> Path | None:
+    """Return the folder of a whole model that the Hub's own client once downloaded, or None."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for file in (SINGLE, INDEX):
+        path = try_to_load_from_cache(name.repo, file, revision=name.revision)
+        if isinstance(path, str):
+            return Path(path).parent
+    return None
 
 
 def keep_head(name: HubName) -> Kept:
@@ -111,7 +126,7 @@ def _without_network(cache: Cache, kind: Kind, name: HubName, error: Unreachable
     known = cache.commit_of(name)
     kept = None if known is None else _find(cache, kind, name, known[0])
     if known is None or kept is None:
-        raise CheckpointError(f"{error}; nothing of {name.repo} at {name.revision} is kept in {cache.root}") from error
+        raise NothingKeptError(f"{error}; nothing of {name.repo} at {name.revision} is kept in {cache.root}") from error
     tell(f"{error}; using {name.repo} as kept: commit {known[0][:12]}, where {name.revision} stood at {known[1]}")
     return replace(kept, origin=replace(kept.origin, revision=name.revision))
 

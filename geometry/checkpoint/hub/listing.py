@@ -37,7 +37,7 @@ class Listing:
         if size is not None and size > limit:
             raise too_long(wire.what, file, f"has {size:,} bytes", limit)
         url = hf_hub_url(self.name.repo, file, revision=self.commit, endpoint=wire.endpoint)
-        content = wire.whole(url, limit=limit, file=file)
+        content = wire.whole(url, limit=limit, file=file, commit=self.commit)
         if size is not None and size != len(content):
             raise changed(wire.what, file, f"the Hub lists {size:,} bytes, {len(content):,} came")
         return content

@@ -18,6 +18,7 @@ from geometry.checkpoint.hub.answers import (
     Asked,
     Identity,
     changed,
+    check_commit,
     check_range,
     continues,
     length_of,
@@ -82,8 +83,11 @@ class Wire:
 
         return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
-    def whole(self, url: str, *, limit: int, file: str) -> bytes:
+    def whole(self, url: str, *, limit: int, file: str, commit: str = "") -> bytes:
         """Return the whole body behind ``url``, a small file of at most ``limit`` bytes.
+
+        Args:
+            commit: the commit that the Hub is to answer for, where it is known.
 
         Raises:
             CheckpointError: it is refused, longer, or does not come; one line says why.
@@ -100,6 +104,7 @@ class Wire:
                 elif not continues(answer, len(body), tag):
                     body.clear()
                     raise TryAgainError("the rest of it is of another version")
+                check_commit(answer, Asked(self.what, file, commit, self.endpoint))
                 tag, length = answer.headers.get("etag"), length_of(answer.headers)
                 expected = None if length is None else len(body) + length
                 if expected is not None and expected > limit:
