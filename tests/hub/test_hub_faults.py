@@ -155,6 +155,12 @@ def test_a_server_that_dawdles(hub: Loopback, cache: Path, monkeypatch: pytest.M
     assert kept(cache) == []
 
 
+@pytest.mark.parametrize("address", ["huggingface", " ", "ftp://a", "http://a b", "https://"])
+def test_an_endpoint_that_is_none(address: str, hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    assert "expected an address such as" in refusal("org/model")
+
+
 def test_https_is_never_left_for_http() -> None:
     line = wire.Wire("org/model@main")
     assert line._next("http://a/x", "/y", "f") == "http://a/y"

@@ -5,6 +5,7 @@ here, because its own downloads take what a server sends: a whole shard where a 
 """
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -81,7 +82,10 @@ class Wire:
         """The Hub's address: ``HF_ENDPOINT``, which the client reads when it is imported, else the client's own."""
         from huggingface_hub import constants
 
-        return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        address = (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        if not re.fullmatch(r"https?://[\w.:\[\]-]+(/[\w./-]*)?", address):
+            raise CheckpointError(f"HF_ENDPOINT is {short(address)}; expected an address such as https://host")
+        return address
 
     def whole(self, url: str, *, limit: int, file: str, commit: str = "") -> bytes:
         """Return the whole body behind ``url``, a small file of at most ``limit`` bytes.
@@ -180,7 +184,7 @@ class Wire:
     def _given_up(self, file: str, reason: str, requests: int) -> UnreachableError:
         return UnreachableError(
             f"{self.what}: {file} did not come from {self.endpoint} in {requests} requests (the last: {reason}); "
-            "try again later: what has come is kept"
+            "try again later"
         )
 
     def _pause(self, again: TryAgainError, failures: int, file: str) -> None:
