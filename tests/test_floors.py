@@ -117,11 +117,12 @@ def test_the_floors_test_can_fail():
     assert _faults("head", ast.parse("from geometry.landing import land"))
 
 
-HEAVY = ("torch", "faiss", "umap", "transformers", "matplotlib", "sklearn", "pandas", "scipy", "pyarrow")
+HEAVY = ("torch", "faiss", "umap", "transformers", "matplotlib", "sklearn", "pandas", "scipy", "pyarrow", "gguf")
+NETWORKED = ("huggingface_hub", "httpx", "httpx2", "filelock", "platformdirs")
 
 
 def _loaded(code: str) -> set[str]:
-    report = f"{code}\nimport sys\nprint('\\n'.join(m for m in {HEAVY!r} if m in sys.modules), file=sys.stderr)"
+    report = f"{code}\nimport sys\nprint('\\n'.join(m for m in {HEAVY + NETWORKED!r} if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 
@@ -134,8 +135,9 @@ def _loaded(code: str) -> set[str]:
         "import sys; sys.argv = ['geometry', '--help']\n"
         "from geometry.cli import main\ntry: main()\nexcept SystemExit: pass",
         "import geometry; geometry.Head",
+        "from geometry.checkpoint import find_place; find_place('organism')",
     ],
-    ids=["import", "dir", "help", "a public name"],
+    ids=["import", "dir", "help", "a public name", "a local head"],
 )
 def test_importing_loads_nothing_heavy(code: str):
     assert _loaded(code) == set()

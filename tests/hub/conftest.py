@@ -16,6 +16,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
     monkeypatch.setenv("GEOMETRY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_TOKEN", Loopback.TOKEN)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
     monkeypatch.setattr(wire, "PAUSE", 0.001)
     yield server
     server.close()
