@@ -1,4 +1,4 @@
-"""Write docs/cli.md from the command line's own definitions; with --check only say whether it is up to date.
+"""Write docs/cli.md and docs/families.md from what they describe; with --check only say whether they are up to date.
 
 python scripts/make_docs.py [--check]
 """
@@ -12,8 +12,10 @@ from typing import Literal, get_args, get_origin
 from typer.models import ArgumentInfo
 
 from geometry.cli import app
+from geometry.recipes import CLOSED, RECIPES, WRAPPERS
+from geometry.recipes.words import around, eps
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "cli.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def describe_parameter(parameter: inspect.Parameter) -> str:
@@ -34,8 +36,34 @@ def describe_parameter(parameter: inspect.Parameter) -> str:
     return f"| {names} | {'' if empty else f'`{parameter.default}`'} | {text} |"
 
 
-def page() -> str:
-    """The whole page."""
+def families() -> str:
+    """The page of model types: what is read exactly, and what is not and why."""
+    count = f"{len(RECIPES) + len(WRAPPERS)} types have a row and {len(CLOSED)} are closed."
+    lines = ["# Model types", "", "Made by `make docs` from the readout table.", ""]
+    lines += [f"What a model does around its head goes by its `model_type`: {count}", ""]
+    lines += [
+        "A type that is closed, or not here, still opens for rows and search; only its logits are refused. With",
+        "",
+    ]
+    lines[-1:] = ["the norm `none` the last block ends in a norm of its own, and the head takes what that gives.", ""]
+    for title, name, rows in (
+        (
+            "Language models",
+            "norm | eps | around the head",
+            [(f"{r.norm.value} | {eps(r)} | {around(r)}", t) for t, r in RECIPES.items()],
+        ),
+        ("Around a language model", "its type by default", [(f"`{w.text}`", t) for t, w in WRAPPERS.items()]),
+        ("Closed", "why", [(reason, t) for t, reason in CLOSED.items()]),
+    ):
+        lines += [f"## {title}", "", f"| {name} | types |", "|---" * (name.count("|") + 2) + "|"]
+        for cells in dict.fromkeys(cells for cells, _ in rows):
+            lines.append(f"| {cells} | {', '.join(sorted(f'`{kind}`' for one, kind in rows if one == cells))} |")
+        lines.append("")
+    return "\n".join(lines[:-1]) + "\n"
+
+
+def commands() -> str:
+    """The page of the command line."""
     lines = [
         "# The command line",
         "",
@@ -54,17 +82,17 @@ def page() -> str:
 
 
 def main() -> int:
-    """Write or check the page; 1 if the check fails."""
-    parser = argparse.ArgumentParser(description="Write docs/cli.md.")
+    """Write or check the pages; 1 if the check fails."""
+    parser = argparse.ArgumentParser(description="Write the pages of docs/ that are made from the code.")
     parser.add_argument("--check", action="store_true")
-    text = page()
-    if parser.parse_args().check:
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if current != text:
-            print(f"error: {PAGE.name} is out of date; run make docs", file=sys.stderr)
-        return int(current != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    check, stale = parser.parse_args().check, False
+    for path, text in ((DOCS / "cli.md", commands()), (DOCS / "families.md", families())):
+        if not check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"error: {path.name} is out of date; run make docs", file=sys.stderr)
+            stale = True
+    return int(stale)
 
 
 if __name__ == "__main__":

@@ -178,13 +178,14 @@ def _find_norm(
     With a head alone, whose parent need not lie above the norm, the shallowest norm anywhere.
     """
     parents = _parents(embedding) if embedding is not None else _parents(head) + _all_parents(outer)
-    decoders = any(part in DECODERS for name in outer for part in name.split("."))
+    # the last part of a module may be a head's
+    decoders = any(part in DECODERS for name in outer for part in name.split(".")[:-2])
     own = NORM_PLACES.get(str(config.get("model_type")))
     for parent in parents:
         # an encoder-decoder shares its embedding above both, and the readout is the decoder's
         inner = DECODERS if decoders else ENCODERS
         for place in (parent, *(f"{parent}{part}." for part in inner)):
-            if (decoders and _in_encoder(place)) or place.endswith("embeddings."):
+            if (decoders and _in_encoder(place)) or place.endswith(("embedding.", "embeddings.")):
                 continue
             for norm in NORMS if own is None else (own,):
                 for gain in GAINS:

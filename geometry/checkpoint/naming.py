@@ -8,7 +8,7 @@ IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?|blk)\.\d+\.")
 
 # models beside the language model that have embeddings, norms or heads of their own
 AUXILIARY = re.compile(
-    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|vq|score|v_head"
+    r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|vq|text_encoder|score|v_head"
     r"|qa_outputs|classifier|pooler|embed_tokens_per_layer|per_layer)\w*(\.|$)"
 )
 
@@ -25,6 +25,7 @@ EMBEDDINGS = (
     "input_embedding",
     "tokens_embed",
     "embed",
+    "token_embedding",
     "w",
     "token_embd",
 )
@@ -48,6 +49,8 @@ HEADS = (
     "proj_out",
     "pred_layer.proj",
     "lm_loss",
+    "log_softmax.mlp.layer0",
+    "lm_heads.0",
 )
 WEAK_HEADS = ("output", "head.decoder", "head", "decoder")
 
@@ -56,6 +59,7 @@ BIASES = (
     "predictions.bias",
     "final_logits_bias",
     *(f"{name}.bias" for name in HEADS),
+    "decoder.bias",
 )
 
 NORMS = (
@@ -77,7 +81,7 @@ NORMS = (
 GAINS = ("weight", "gamma", "scale")
 
 # where the final norm lies if not beside the embedding; an encoder's only where there is no decoder
-DECODERS = ("decoder", "local_decoder", "text_decoder")
+DECODERS = ("decoder", "local_decoder", "text_decoder", "_decoder")
 ENCODERS = ("encoder",)
 
 # a type whose final norm has a name that elsewhere means the embedding's

@@ -16,7 +16,9 @@ _REASONS: Mapping[str, tuple[str, ...]] = {
         "qwen4_exp", "qwen4_exp_text",
     ),
     "a projection stands between its norm and its head, which is not read": ("neomme",),
-    "it has several heads, one a codebook, and one of them is no unembedding": ("musicgen", "musicgen_melody"),
+    "it has several heads, one a codebook, and one of them is no unembedding": (
+        "musicgen", "musicgen_decoder", "musicgen_melody", "musicgen_melody_decoder",
+    ),
     "its versions differ in whether the rows of the head are normalised, and the config does not say": ("baichuan",),
     "it may normalise its head before use, which is not read": ("bailing_moe",),
 }

@@ -12,7 +12,7 @@ _RMS_5, _RMS_6, _RMS_8 = (Key("rms_norm_eps", value) for value in (1e-5, 1e-6, 1
 _LN_5, _LN_6 = (Key("layer_norm_eps", value) for value in (1e-5, 1e-6))
 _EPSILON_5, _EPSILON_6 = (Key("layer_norm_epsilon", value) for value in (1e-5, 1e-6))
 _NORM_EPS_5 = Key("norm_eps", 1e-5)
-_SOFTCAP, _SOFTCAP_20, _SOFTCAP_30 = (Key("final_logit_softcapping", value) for value in (None, 20.0, 30.0))
+_SOFTCAP, _SOFTCAP_20, _SOFTCAP_30 = (Key("final_logit_softcapping", cap) for cap in (None, 20.0, 30.0))
 _GRANITE_SCALE = Key("logits_scaling", 1.0)
 _BIAS, _SOME_BIAS = Presence.ALWAYS, Presence.SOME
 
@@ -26,8 +26,8 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (
         Recipe(Formula.RMS, _RMS_6),
         "aria_text axk1 axk2 bailing_hybrid deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4 doge flex_olmo flint "
-        "jamba jetmoe kolibri1 laguna llama mellum minimax_m2 ministral mistral olmo_hybrid qwen2 qwen2_moe qwen3 "
-        "qwen3_moe seed_oss smollm3 youtu",
+        "jamba jetmoe kolibri1 laguna llama mellum minimax_m2 ministral mistral mistral4 olmo_hybrid qwen2 qwen2_moe "
+        "qwen3 qwen3_moe seed_oss smollm3 youtu",
     ),
     (
         Recipe(Formula.RMS, _RMS_5),
@@ -70,6 +70,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_6), "gemma minimax_m3_vl_text qwen3_5_moe_text qwen3_5_text qwen3_next"),
     (Recipe(Formula.LN, _LN_5), "gpt_neox gpt_neox_japanese jais2 persimmon stablelm"),
     (Recipe(Formula.LN, _LN_5, bias=_BIAS), "phi"),
+    (Recipe(Formula.LN, Key("layer_norm_eps", 1e-12), bias=_BIAS), "reformer"),
     (Recipe(Formula.LN, _EPSILON_5), "bloom falcon gpt-sw3 gpt2 gpt_bigcode gpt_neo"),
     (Recipe(Formula.LN, _EPSILON_5, bias=_BIAS), "codegen gptj"),
     (Recipe(Formula.LN, _EPSILON_6, bias=_BIAS), "ctrl"),

@@ -112,12 +112,19 @@ def _ways(model: Any) -> Iterator[dict[str, Any]]:
     kind = model.config.model_type
     length = 64 if kind == "reformer" else 12
     ids = torch.arange(length)[None] % 60 + 3
+    if hasattr(model.config, "audio_bos_token_id") and hasattr(model.config, "num_codebooks"):
+        yield {"input_ids": ids[..., None].expand(1, length, model.config.num_codebooks + 1)}
     yield {"input_ids": ids}
     yield {"input_ids": ids, "decoder_input_ids": ids}
     pixels = torch.randn(1, 3, 28, 28)
     yield {"input_ids": ids, "pixel_values": pixels}
-    encoded = _encoded(last_hidden_state=torch.randn(1, 8, getattr(model.config, "hidden_size", 32)))
-    yield {"decoder_input_ids": ids, "encoder_outputs": encoded}
+    yield {"input_ids": ids, "pixel_values": pixels, "qformer_input_ids": ids, "decoder_input_ids": ids}
+    yield {"input_ids": ids, "pixel_values": pixels[:, None], "qformer_input_ids": ids}
+    yield {"input_ids": ids, "pixel_values": pixels, "image_embeds_position_mask": (ids < 7).long()}
+    yield {"input_ids": ids, "pixel_values": pixels[:, None], "image_attention_mask": torch.ones(1, length, 1)}
+    for width in (32, 16):
+        encoded = _encoded(last_hidden_state=torch.randn(1, 8, width))
+        yield {"decoder_input_ids": ids, "encoder_outputs": encoded}
 
 
 def _encoded(**given: Any) -> Any:

@@ -13,7 +13,8 @@ SIZES: Mapping[str, Any] = {
     name: size
     for size, names in {
         VOCAB: "vocab_size",
-        DIM: "hidden_size d_model n_embd dim emb_dim embedding_size embed_dim lru_width out_hidden_size",
+        DIM: "hidden_size d_model n_embd dim emb_dim embedding_size embed_dim lru_width out_hidden_size "
+        "hidden_size_global",
         48: "intermediate_size d_ff n_inner ffn_dim ffn_hidden_size decoder_ffn_dim encoder_ffn_dim hidden_dim "
         "dense_intermediate_size mlp_hidden_size",
         1: "encoder_layers num_encoder_layers encoder_num_hidden_layers num_encoder_blocks depth n_group topk_group "
@@ -71,13 +72,20 @@ _DECODER = {
 
 # what a type needs beside the common sizes
 EXTRA: Mapping[str, dict[str, Any]] = {
+    "ReformerModelWithLMHead": {"is_decoder": True},
+    "blip-2": {"image_token_index": 5, "num_query_tokens": 1},
+    "blt": {"encoder_config": {"hidden_size": DIM, "num_attention_heads": 4, "num_key_value_heads": 4}},
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 1e4},
         "ffn_config": {"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "deepseek_v2": {"topk_method": "greedy", "first_k_dense_replace": 2},
-    "dots3_note": {"text_config": {"num_key_value_heads": 4, "num_hidden_layers": 43}},
-    "dots3_note_text": {"num_key_value_heads": 4, "num_hidden_layers": 43},
+    "dots3_note": {
+        "text_config": {"num_key_value_heads": 4, "per_layer_config": {}},
+        "vision_config": {"num_hidden_layers": DEFAULT, "adapter_in_dim": 16},
+        "audio_config": {"adapter_input_size": 16},
+    },
+    "dots3_note_text": {"num_key_value_heads": 4, "per_layer_config": {}},
     "encoder-decoder": {"decoder": _DECODER},
     "ernie4_5_vl_moe": {
         "text_config": {
@@ -86,6 +94,8 @@ EXTRA: Mapping[str, dict[str, Any]] = {
             "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [1, 1, 2]},
         }
     },
+    "esm": {"vocab_size": VOCAB, "mask_token_id": 3},
+    "esmc": {"num_key_value_heads": 4},
     "florence2": {
         "vision_config": {
             "patch_size": DEFAULT, "num_heads": DEFAULT, "embed_dim": DEFAULT, "depth": DEFAULT, "projection_dim": 32,
@@ -107,12 +117,23 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "glmga": _MROPE,
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "emu3": {"vocabulary_map": {"<image>": 3}},
+    "hunyuan_vl": _MROPE,
+    "instructblip": {"image_token_index": 5, "num_query_tokens": 1},
+    "instructblipvideo": {"video_token_index": 5, "num_query_tokens": 1},
+    "kosmos-2": {"latent_query_num": 4},
+    "kyutai_speech_to_text": {"codec_config": DEFAULT, "audio_pad_token_id": 3, "pad_token_id": 3},
     "inkling2": {"vision_config": {"text_hidden_size": DIM}, "text_config": {"unpadded_vocab_size": VOCAB}},
     "inkling2_text": {"unpadded_vocab_size": VOCAB},
+    "longformer": {"attention_window": 4},
+    "luke": {"entity_vocab_size": 10, "entity_emb_size": 8},
+    "roc_bert": {"pronunciation_vocab_size": 10, "shape_vocab_size": 10},
+    "modernbert-decoder": {"cls_token_id": 1},
     "lfm2_moe": {"layer_types": ["full_attention", "conv"]},
     "mamba2": {"num_heads": 8, "n_groups": 1, "expand": 2},
+    "mistral4": {"head_dim": 16},
     "molmo2": {"vision_config": {"image_size": DEFAULT}, "adapter_config": {"vision_feature_layer": [0, -1]}},
-    "muse_spark": {"vision_config": {"num_hidden_layers": DEFAULT}},
+    "muse_spark": {"audio_config": {"num_hidden_layers": DEFAULT}},
+    "neomme": {"rope_parameters": DEFAULT, "head_dim": 32, "num_attention_heads": 2},
     "nemotron_h": {"n_groups": 1},
     "paddleocr_vl": _MROPE,
     "qwen2_5_omni_thinker": _MROPE,
@@ -134,7 +155,24 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "zaya": {"num_experts_per_tok": 1},
 }  # fmt: skip
 
-TASKS = ("CAUSAL_LM", "SEQ_TO_SEQ_CAUSAL_LM", "IMAGE_TEXT_TO_TEXT", "MULTIMODAL_LM", "SPEECH_SEQ_2_SEQ", "MASKED_LM")
+# classes that take more than tokens, and nothing small stands in for it
+UNRUN: Mapping[str, str] = {
+    "Llama4ForConditionalGeneration": "its forward pass asks its text model's output for what that has not",
+    "Nemotron3_5TranscribeForConditionalGeneration": "its speaker heads have fixed sizes",
+    "Qwen2_5OmniForConditionalGeneration": "it has no forward pass; its thinker is run",
+    "Qwen3OmniMoeForConditionalGeneration": "it has no forward pass; its thinker is run",
+    "VoxtralRealtimeForConditionalGeneration": "it takes no tokens without sound",
+}
+
+TASKS = (
+    "CAUSAL_LM",
+    "SEQ_TO_SEQ_CAUSAL_LM",
+    "IMAGE_TEXT_TO_TEXT",
+    "MULTIMODAL_LM",
+    "SPEECH_SEQ_2_SEQ",
+    "MASKED_LM",
+    "PRETRAINING",
+)
 
 
 def classes(kind: str) -> list[str]:
@@ -142,7 +180,8 @@ def classes(kind: str) -> list[str]:
     from transformers.models.auto import modeling_auto as auto
 
     found = [getattr(auto, f"MODEL_FOR_{task}_MAPPING_NAMES", {}).get(kind) for task in TASKS]
-    return list(dict.fromkeys(name for name in found if isinstance(name, str)))
+    names = dict.fromkeys(name for name in found if isinstance(name, str))
+    return [name for name in names if name not in UNRUN and ("LM" in name or "For" in name or "Decoder" in name)]
 
 
 def tiny_config(kind: str, **beside: Any) -> Any:
@@ -159,7 +198,7 @@ def tiny_model(kind: str, name: str, **beside: Any) -> Any:
     import torch
     import transformers
 
-    made, config = getattr(transformers, name), tiny_config(kind, **beside)
+    made, config = getattr(transformers, name), tiny_config(kind, **{**EXTRA.get(name, {}), **beside})
     if made.config_class is not None and not isinstance(config, made.config_class):
         config = next((part for _, part in _parts(config) if isinstance(part, made.config_class)), config)
     torch.manual_seed(zlib.crc32(name.encode()))
