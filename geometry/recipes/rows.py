@@ -39,13 +39,13 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     # the language models inside multimodal types
     (
         Recipe(Formula.RMS, _RMS_6),
-        "qwen2_5_omni_text qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text unlimited_ocr_text",
+        "qwen2_5_omni_text qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text unlimited_ocr_text voxtral_realtime_text",
     ),
     (
         Recipe(Formula.RMS, _RMS_5),
         "blt_local_decoder cosmos3_edge_text emu3_text_model ernie4_5_vl_moe_text glm4v_moe_text glm4v_text "
         "glm5_next_text glm_ocr_text hunyuan_vl_text mllama_text_model paddleocr_vl_text qwen2_5_vl_text "
-        "qwen2_vl_text voxtral_realtime_text",
+        "qwen2_vl_text",
     ),
     (Recipe(Formula.RMS, Key("rms_norm_eps", 1e-6, also="layer_norm_eps")), "molmo2_text"),
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_5), "step3p5"),
@@ -130,7 +130,8 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
         Recipe(Formula.RMS, _RMS_6, scale=_GRANITE_SCALE, divides=True),
         "granite granitemoe granitemoe_swa granitemoehybrid granitemoeshared",
     ),
-    (Recipe(Formula.RMS, _RMS_5, scale=_GRANITE_SCALE, divides=True), "granite_docling_text granite_swa"),
+    (Recipe(Formula.RMS, _RMS_5, scale=_GRANITE_SCALE, divides=True), "granite_swa"),
+    (Recipe(Formula.RMS, _RMS_5, scale=Key("logits_scaling", 4.0), divides=True), "granite_docling_text"),
     (Recipe(Formula.RMS, _RMS_6, scale=_GRANITE_SCALE), "hyperclovax"),
     (Recipe(Formula.RMS, _RMS_5, scale=Key("lm_head_multiplier", 1.0)), "falcon_h1"),
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_6, cap=_SOFTCAP_30), "gemma2 t5_gemma_module vaultgemma"),

@@ -82,8 +82,8 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "deepseek_v2": {"topk_method": "greedy", "first_k_dense_replace": 2},
     "dots3_note": {
         "text_config": {"num_key_value_heads": 4, "per_layer_config": {}},
-        "vision_config": {"num_hidden_layers": DEFAULT, "adapter_in_dim": 16},
-        "audio_config": {"adapter_input_size": 16},
+        "vision_config": {"num_hidden_layers": DEFAULT, "adapter_in_dim": 16, "adapter_out_dim": DIM},
+        "audio_config": {"adapter_input_size": 16, "adapter_out_dim": DIM},
     },
     "dots3_note_text": {"num_key_value_heads": 4, "per_layer_config": {}},
     "encoder-decoder": {"decoder": _DECODER},
