@@ -233,7 +233,8 @@ def _refused(recipe: Recipe, numbers: Mapping[str, Any], checkpoint: Checkpoint)
     for refusal in recipe.unless:
         names = (f".{name}".removesuffix(".weight") for name in checkpoint.tensors)
         held = bool(refusal.tensor) and any(name.endswith(f".{refusal.tensor}") for name in names)
-        if held or numbers.get(refusal.key) is True:
+        value = numbers.get(refusal.key)
+        if held or (value and (not refusal.equals or value != numbers.get(refusal.equals))):
             return refusal.reason
     return ""
 

@@ -72,15 +72,19 @@ class Prescale:
 class Refusal:
     """What makes one checkpoint of a type another thing than its row says.
 
+    A kept head comes without the checkpoint's other tensors, so that its config must tell.
+
     Attributes:
         reason: why its logits cannot be given.
-        tensor: the module of a tensor that must not be there.
-        key: a config key that must not be true.
+        key: a config key that must be absent, false or 0, or equal to that of another.
+        equals: that other key.
+        tensor: the module of a tensor that must not be there, where the config is silent.
     """
 
     reason: str
+    key: str
+    equals: str = ""
     tensor: str = ""
-    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,16 @@ _BIAS, _SOME_BIAS = Presence.ALWAYS, Presence.SOME
 _T5_SCALE = Prescale(
     Key("d_model", 512.0, also="hidden_size"), -0.5, flags=("scale_decoder_outputs", "tie_word_embeddings")
 )
-_ADAPTIVE = Refusal("its head is an adaptive softmax, which gives no logits", key="asm")
+_TWO_TENSORS = Refusal(
+    "its head stands in two tensors, of which one is read", "additional_vocab_size", tensor="lm_head.additional_fc"
+)
+_PROJECTED = Refusal(
+    "a projection (project_out) stands before its head, which is not read",
+    "word_embed_proj_dim",
+    equals="hidden_size",
+    tensor="project_out",
+)
+_ADAPTIVE = Refusal("its head is an adaptive softmax, which gives no logits", "asm")
 
 _ROWS: tuple[tuple[Recipe, str], ...] = (
     (
@@ -39,7 +48,8 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     # the language models inside multimodal types
     (
         Recipe(Formula.RMS, _RMS_6),
-        "qwen2_5_omni_text qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text unlimited_ocr_text voxtral_realtime_text",
+        "qwen2_5_omni_text qwen3_omni_moe_text qwen3_vl_moe_text qwen3_vl_text unlimited_ocr_text "
+        "voxtral_realtime_text",
     ),
     (
         Recipe(Formula.RMS, _RMS_5),
@@ -53,9 +63,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (Recipe(Formula.LN, _LN_5), "kosmos_2_5_text_model kosmos_2_text_model"),
     (Recipe(Formula.LN, 1e-5), "pp_formulanet_text"),
     (
-        Recipe(
-            Formula.RMS, _RMS_6, unless=(Refusal("its head stands in two tensors", tensor="lm_head.additional_fc"),)
-        ),
+        Recipe(Formula.RMS, _RMS_6, unless=(_TWO_TENSORS,)),
         "idefics",
     ),
     (Recipe(Formula.RMS, _RMS_8), "helium kyutai_speech_to_text moshi"),
@@ -87,9 +95,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
             Formula.LN,
             1e-5,
             bare=(("do_layer_norm_before", False), ("_remove_final_layer_norm", True)),
-            unless=(
-                Refusal("a projection (project_out) stands before its head, which is not read", tensor="project_out"),
-            ),
+            unless=(_PROJECTED,),
         ),
         "opt",
     ),
