@@ -1,10 +1,12 @@
 """The ordered rules, on the layouts that are met: names as they lie on disk, among the usual distractions."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from geometry.checkpoint import TensorInfo, find_layout
+from geometry.checkpoint.layout import text_config
 from geometry.errors import CheckpointError
 
 VOCAB, DIM = 1000, 16
@@ -77,6 +79,31 @@ ON_DISK: dict[str, tuple[str | None, str | None, str | None]] = {
     "qwen2-vl": ("lm_head.weight", "model.embed_tokens.weight", "model.norm.weight"),
     "qwen-omni": ("thinker.lm_head.weight", "thinker.model.embed_tokens.weight", "thinker.model.norm.weight"),
     "smolvlm": ("lm_head.weight", "model.text_model.embed_tokens.weight", "model.text_model.norm.weight"),
+    "kosmos": (
+        "text_model.lm_head.weight",
+        "text_model.model.embed_tokens.weight",
+        "text_model.model.layer_norm.weight",
+    ),
+    "seamless": (None, "text_decoder.embed_tokens.weight", "text_decoder.layer_norm.weight"),
+    "t5gemma2": (None, "model.encoder.embed_tokens.weight", "model.decoder.norm.weight"),
+    "reformer": (
+        "lm_head.decoder.weight",
+        "reformer.embeddings.word_embeddings.weight",
+        "reformer.encoder.layer_norm.weight",
+    ),
+    "cpmant": (None, "cpmant.input_embedding.weight", "cpmant.encoder.output_layernorm.weight"),
+    "chatglm-2": (
+        "transformer.output_layer.weight",
+        "transformer.embedding.word_embeddings.weight",
+        "transformer.encoder.final_layernorm.weight",
+    ),
+    "canary": (
+        "log_softmax.mlp.layer0.weight",
+        "model.transf_decoder._embedding.token_embedding.weight",
+        "model.transf_decoder._decoder.final_layer_norm.weight",
+    ),
+    "musicgen": ("lm_heads.0.weight", None, "model.decoder.layer_norm.weight"),
+    "ctrl": (None, "transformer.w.weight", "transformer.layernorm.weight"),
     "bare": (None, "embed_tokens.weight", "norm.weight"),
     "a head and its norm": ("lm_head.weight", None, "model.norm.weight"),
     "a head alone": ("lm_head.weight", None, None),
@@ -186,3 +213,99 @@ def test_shifts_of_the_norm_and_its_width() -> None:
     }
     layout = find_layout(infos(shapes), {})
     assert (layout.norm, layout.norm_bias) == ("ln_f.weight", "ln_f.bias")
+
+
+def test_an_encoders_norm_is_not_a_decoders() -> None:
+    shapes = {
+        "encoder.embed_tokens.weight": (VOCAB, DIM),
+        "encoder.norm.weight": (DIM,),
+        "decoder.other.weight": (DIM,),
+    }
+    assert find_layout(infos(shapes), {}).norm is None
+
+
+def test_an_embeddings_own_norm_is_not_the_final_one() -> None:
+    shapes = {"model.embeddings.word_embeddings.weight": (VOCAB, DIM), "model.embeddings.layer_norm.weight": (DIM,)}
+    assert find_layout(infos(shapes), {}).norm is None
+
+
+def test_a_text_encoder_beside_the_language_model() -> None:
+    """Its embedding is larger than the head, and is no embedding of the head's tokens."""
+    shapes = {"text_encoder.shared.weight": (16 * VOCAB, DIM), "decoder.lm_heads.0.weight": (VOCAB, DIM)}
+    layout = find_layout(infos(shapes), {"decoder": {"vocab_size": VOCAB}})
+    assert (layout.head, layout.tied) == ("decoder.lm_heads.0.weight", False)
+
+
+def test_a_head_of_another_width_than_the_embedding() -> None:
+    """Something stands between the two, and the norm that is as wide as the embedding is not the head's."""
+    shapes = {
+        "model.embed_tokens.weight": (VOCAB, DIM),
+        "model.norm.weight": (DIM,),
+        "lm_head.weight": (VOCAB, DIM // 2),
+    }
+    layout = find_layout(infos(shapes), {})
+    assert (layout.head, layout.norm) == ("lm_head.weight", None)
+
+
+@pytest.mark.parametrize("rows", [VOCAB - 24, VOCAB + 24])
+def test_a_head_with_more_or_fewer_rows_than_the_embedding(rows: int) -> None:
+    shapes = {"model.embed_tokens.weight": (VOCAB, DIM), "lm_head.weight": (rows, DIM), "lm_head.bias": (rows,)}
+    layout = find_layout(infos(shapes), {})
+    assert (layout.head, layout.bias) == ("lm_head.weight", "lm_head.bias")
+
+
+@pytest.mark.parametrize(
+    ("config", "flag"),
+    [
+        ({"tie_word_embeddings": False, "decoder": {"tie_word_embeddings": True}}, True),
+        ({"tie_word_embeddings": False, "decoder": {}}, True),
+        ({"tie_word_embeddings": True, "decoder": {"tie_word_embeddings": False}}, False),
+    ],
+)
+def test_around_a_decoder_its_own_flag_counts(config: dict[str, object], flag: bool) -> None:
+    shapes = {"decoder.model.embed_tokens.weight": (VOCAB, DIM)}
+    if flag:
+        assert find_layout(infos(shapes), config).tied
+    else:
+        with pytest.raises(CheckpointError, match="no head is stored"):
+            find_layout(infos(shapes), config)
+
+
+def test_the_language_models_part_of_a_config() -> None:
+    inner = {"vocab_size": 7}
+    for key in ("text_config", "llm_config", "language_config", "thinker_config", "decoder", "decoder_config"):
+        assert text_config({key: inner}) is inner
+    assert text_config({"thinker_config": {"text_config": inner}}) is inner
+    assert text_config(inner) is inner
+    assert text_config({"text_config": 3, "decoder": "bert"}) == {"text_config": 3, "decoder": "bert"}
+
+
+class Remote:
+    """Tensors of which each lookup is remembered, as it may fetch the header of a shard."""
+
+    def __init__(self, tensors: dict[str, TensorInfo]) -> None:
+        self.tensors, self.looked_up = tensors, set[str]()
+
+    def __getitem__(self, name: str) -> TensorInfo:
+        self.looked_up.add(name)
+        return self.tensors[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tensors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+@pytest.mark.parametrize("model", ["llama", "t5", "qwen-vl", "opt", "gptj", "a head and its norm"])
+def test_only_what_bears_the_names_is_looked_up(model: str) -> None:
+    """Everything else could lie in hundreds of shards that are far away."""
+    mine = [name for name in ON_DISK[model] if name]
+    shapes = NOISE | dict.fromkeys(mine, (VOCAB, DIM)) | {mine[-1]: (DIM,)}
+    shapes |= {f"model.projector.{i}.weight": (VOCAB, DIM) for i in range(50)}
+    remote = Remote(infos(shapes))
+    layout = find_layout(remote, {})
+    assert remote.looked_up == {name for name in (layout.head, layout.embedding, layout.norm) if name}
