@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 import geometry
-from geometry.errors import CheckpointError
+from geometry.errors import CheckpointError, TokenError
 from geometry.head import Head
 from geometry.moments import block_rows
 from geometry.tables import Column, Table
+from geometry.tokens import Vocabulary
 
 if TYPE_CHECKING:
     import pandas
@@ -83,7 +84,7 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
         values["note"] = head.opened.vocabulary[1]
     else:
         kinds, counts = np.unique(tokens.kinds[: head.vocab], return_counts=True)
-        values["regime"] = tokens.regime().to_dict()
+        values["regime"] = _regime(tokens)
         values["tokens"] = {
             "tokenizer": tokens.tokenizer_size,
             "without_row": max(0, tokens.tokenizer_size - head.vocab),
@@ -116,6 +117,14 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
     return Info(values)
 
 
+def _regime(tokens: Vocabulary) -> dict[str, Any] | None:
+    """Return how emoji are held; None where texts of several tokens cannot be encoded."""
+    try:
+        return tokens.regime().to_dict()
+    except TokenError:
+        return None
+
+
 def compare_with_embedding(head: Head) -> Tied:
     """Whether the head's rows are the embedding's, row by row and bit by bit.
 
@@ -129,7 +138,7 @@ def compare_with_embedding(head: Head) -> Tied:
         raise CheckpointError(f"{head.name} stores no embedding to compare the head with; leave --check-tied out")
     mine = head.opened.matrix
     other = checkpoint.matrix(layout.embedding, max_resident=mine.max_resident)
-    if mine.shape != other.shape or mine.dtype != other.dtype:
+    if mine.shape != other.shape or mine.dtype != other.dtype or mine.beside != other.beside:
         return "different"
     size = block_rows(mine)
     pairs = zip(mine.raw_blocks(size), other.raw_blocks(size), strict=True)

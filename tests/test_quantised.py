@@ -330,7 +330,7 @@ def test_other_types_are_refused(dtype: str, tmp_path: Path):
 
 def test_a_plain_head_beside_scales_is_ambiguous(tmp_path: Path):
     tensors = {"lm_head.weight": floats(np.ones((VOCAB, DIM))), "lm_head.weight_scale": floats(np.ones(1)), **beside()}
-    with pytest.raises(CheckpointError, match='stored as F32 beside "lm_head.weight_scale"'):
+    with pytest.raises(CheckpointError, match=r'stored as F32 beside "lm_head.weight_scale"'):
         geo.open_head(write(tmp_path, tensors))
 
 

@@ -134,6 +134,11 @@ class StoredMatrix:
         return self.info.nbytes
 
     @property
+    def beside(self) -> bytes:
+        """The bytes of the scales that the rows are decoded with, if there are any."""
+        return b"" if self.codec is None else self.codec.beside
+
+    @property
     def bytes_touched(self) -> int:
         """Bytes of the matrix read so far, in pages of 4,096, each counted once."""
         whole = int(self._touched.sum()) * PAGE
@@ -225,7 +230,7 @@ class StoredMatrix:
     def _hash(self, kind: str, spans: Iterator[tuple[int, int]]) -> str:
         """Hash byte spans of the matrix, with its dtype and shape before them."""
         digest = hashlib.sha256(f"{kind} {self.dtype} {self.shape[0]}x{self.shape[1]}\n".encode())
-        digest.update(b"" if self.codec is None else self.codec.beside)
+        digest.update(self.beside)
         octets = self._stored.reshape(-1).view(np.uint8)
         for start, stop in spans:
             self._touched[start // PAGE : -(-stop // PAGE)] = True

@@ -5,6 +5,7 @@ a word with ▁ and bares those that continue one. Added tokens are stored as th
 """
 
 import base64
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ ALPHABETS: Mapping[Model, Alphabet] = {
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = range(1, 7)
 _KEY = "tokenizer.ggml."
+_CAPITAL, _BRACKETS = re.compile("[A-Z]"), re.compile(r"\[.*\]", re.DOTALL)
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,7 +156,7 @@ def _as_written(stored: _Stored, token: int) -> str | None:
     piece, kind = stored.pieces[token], stored.types[token]
     if kind == UNUSED and piece == f"[PAD{token}]":
         return None
-    if stored.model != "bert" or kind in (CONTROL, UNKNOWN) or (piece.startswith("[") and piece.endswith("]")):
+    if stored.model != "bert" or kind in (CONTROL, UNKNOWN) or _BRACKETS.fullmatch(piece):
         return piece
     return piece[1:] if piece.startswith("▁") else f"##{piece}"
 
@@ -261,10 +263,10 @@ def _unigram(stored: _Stored, table: TokenTable) -> Encoder:
 def _word_pieces(stored: _Stored, table: TokenTable) -> Json:
     vocab = {piece: token for token, piece in enumerate(table.pieces) if piece is not None}
     unknown = "[UNK]" if table.unknown is None else str(table.pieces[table.unknown])
-    # the file does not say whether texts are brought to lower case; a vocabulary with capitals would not be
-    lowers = not any(
-        any(map(str.isupper, piece)) for token, piece in enumerate(stored.pieces) if stored.types[token] == NORMAL
-    )
+    # the file does not say whether texts are brought to lower case; a vocabulary with capital letters is for those that
+    # are not, while capital symbols, such as ℝ, stand in both
+    ordinary = (piece for piece, kind in zip(stored.pieces, stored.types, strict=True) if kind == NORMAL)
+    lowers = not any(_CAPITAL.search(piece) and not _BRACKETS.fullmatch(piece) for piece in ordinary)
     model = {
         "type": "WordPiece", "vocab": vocab, "unk_token": unknown, "continuing_subword_prefix": "##",
         "max_input_chars_per_word": 100,

@@ -157,7 +157,11 @@ class Vocabulary:
         return frozenset(i for i, piece in enumerate(pieces) if piece is not None and RESERVED.fullmatch(piece))
 
     def regime(self) -> Regime:
-        """Return how this vocabulary holds emoji, bare and after a space."""
+        """Return how this vocabulary holds emoji, bare and after a space.
+
+        Raises:
+            TokenError: how texts of several tokens are encoded is not known.
+        """
         return self._regime
 
     # Text to ids

@@ -176,7 +176,10 @@ def _spells_in_bytes(head: Head) -> bool:
     tokens = head.tokens
     if tokens is None:
         return False
-    regime = tokens.regime()
+    try:
+        regime = tokens.regime()
+    except TokenError:  # how texts of several tokens are encoded is not known
+        return False
     return "whole" not in (regime.bare.regime, regime.after_space.regime) and "bytes" in (
         regime.bare.regime,
         regime.after_space.regime,
