@@ -224,7 +224,7 @@ def _why_no_row(kind: str, named: str) -> str:
 def _as_configured(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
     """Return the row without its norm, if the config says that there is none."""
     if any(numbers.get(key) is value for key, value in recipe.bare):
-        return replace(recipe, norm=Formula.NONE)
+        return replace(recipe, norm=Formula.NONE, eps=0.0)
     return recipe
 
 

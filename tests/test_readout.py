@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+import geometry as geo
 from geometry.checkpoint import find_layout, open_checkpoint
 from geometry.errors import CheckpointError, ReadoutError
 from geometry.readout import Readout, make_readout
+from geometry.recipes import CLOSED, RECIPES, WRAPPERS
 
 VOCAB, DIM = 20, 6
 RNG = np.random.default_rng(5)
@@ -40,6 +42,27 @@ def readout_of(folder: Path, config: dict[str, Any], shapes: dict[str, tuple[int
         ({"model_type": "phi"}, EMBEDDING | NORM | SHIFT, "its head lacks its bias"),
         ({"model_type": "llama"}, EMBEDDING | NORM | {"lm_head.bias": (VOCAB,)}, "its head has a bias"),
         ({"model_type": "olmo"}, EMBEDDING | NORM, "it has a final norm"),
+        ({"model_type": "openai-gpt"}, EMBEDDING | NORM, "it has a final norm"),
+        ({"model_type": "qwen4_exp"}, EMBEDDING | NORM, "hyper-connections"),
+        ({"model_type": "musicgen"}, EMBEDDING | NORM, "several heads"),
+        ({"model_type": "neomme"}, EMBEDDING, "a projection stands between its norm and its head"),
+        ({"model_type": "baichuan"}, EMBEDDING | NORM, "whether the rows of the head are normalised"),
+        ({"model_type": "encoder-decoder"}, EMBEDDING, 'around "bert": a transform'),
+        ({"model_type": "llava", "text_config": {"model_type": "bert"}}, EMBEDDING, 'around "bert": a transform'),
+        (
+            {"model_type": "opt", "word_embed_proj_dim": 3, "hidden_size": 6, "do_layer_norm_before": False},
+            EMBEDDING,
+            "a projection (project_out)",
+        ),
+        (
+            {"model_type": "opt", "do_layer_norm_before": False},
+            EMBEDDING | {"project_out.weight": (3, 6)},
+            "project_out",
+        ),
+        ({"model_type": "idefics", "additional_vocab_size": 2}, EMBEDDING | NORM, "two tensors"),
+        ({"model_type": "xlm", "asm": True}, EMBEDDING, "adaptive softmax"),
+        ({"model_type": "minicpm", "hidden_size": 6}, EMBEDDING | NORM, "scales by dim_model_base, which its config"),
+        ({"model_type": "grok-1"}, EMBEDDING | NORM, "scales by output_multiplier_scale, which its config"),
         (
             {"model_type": "llava", "text_config": {"model_type": "brand_new"}},
             EMBEDDING | NORM,
@@ -150,3 +173,106 @@ def test_the_record_tells_no_vectors(tmp_path: Path) -> None:
     assert json.loads(json.dumps(record)) == record
     assert record["gain"] is True
     assert record["bias"] is False
+
+
+BIAS = {"lm_head.bias": (VOCAB,)}
+
+
+@pytest.mark.parametrize(
+    ("config", "shapes", "told"),
+    [
+        ({"model_type": "internlm2"}, EMBEDDING | NORM, ("rms·w", 1e-6, 1.0, 1.0)),
+        ({"model_type": "qwen"}, EMBEDDING | NORM, ("rms·w", 1e-6, 1.0, 1.0)),
+        ({"model_type": "orion"}, EMBEDDING | NORM | SHIFT, ("ln·w+b", 1e-5, 1.0, 1.0)),
+        ({"model_type": "RefinedWeb"}, EMBEDDING | NORM | SHIFT, ("ln·w+b", 1e-5, 1.0, 1.0)),
+        ({"model_type": "stablelm_epoch"}, EMBEDDING | NORM | SHIFT, ("ln·w+b", 1e-5, 1.0, 1.0)),
+        (
+            {"model_type": "minicpm", "hidden_size": 6, "dim_model_base": 3, "rms_norm_eps": 0.5},
+            EMBEDDING | NORM,
+            ("rms·w", 0.5, 0.5, 1.0),
+        ),
+        ({"model_type": "grok-1", "output_multiplier_scale": 0.5}, EMBEDDING | NORM, ("rms·w", 1e-5, 1.0, 0.5)),
+        ({"model_type": "exaone", "layer_norm_epsilon": 0.25}, EMBEDDING | NORM, ("rms·w", 0.25, 1.0, 1.0)),
+        ({"model_type": "exaone", "rms_norm_eps": 0.5}, EMBEDDING | NORM, ("rms·w", 0.5, 1.0, 1.0)),
+        ({"model_type": "t5", "d_model": 4}, EMBEDDING | NORM, ("rms·w", 1e-6, 0.5, 1.0)),
+        ({"model_type": "t5", "hidden_size": 4}, EMBEDDING | NORM, ("rms·w", 1e-6, 0.5, 1.0)),
+        ({"model_type": "t5", "tie_word_embeddings": False}, EMBEDDING | NORM | {"lm_head.weight": (VOCAB, DIM)},
+         ("rms·w", 1e-6, 1.0, 1.0)),
+        ({"model_type": "minicpm3", "dim_model_base": None}, EMBEDDING | NORM, ("rms·w", 1e-5, 1.0, 1.0)),
+        ({"model_type": "bart"}, EMBEDDING, ("none", 0.0, 1.0, 1.0)),
+        ({"model_type": "bart"}, EMBEDDING | {"final_logits_bias": (1, VOCAB)}, ("none", 0.0, 1.0, 1.0)),
+        ({"model_type": "opt", "do_layer_norm_before": False}, EMBEDDING, ("none", 0.0, 1.0, 1.0)),
+        ({"model_type": "bert-generation"}, EMBEDDING | BIAS, ("none", 0.0, 1.0, 1.0)),
+        # their text model's own numbers, and what they do with its scale
+        ({"model_type": "paligemma", "text_config": {"model_type": "gemma2", "final_logit_softcapping": 2.0}},
+         EMBEDDING | NORM, ("rms·(1+w)", 1e-6, 1.0, 1.0)),
+        ({"model_type": "cohere2_vision", "text_config": {"model_type": "cohere2", "logit_scale": 2.0}},
+         EMBEDDING | NORM, ("ln·w", 1e-5, 1.0, 1.0)),
+        ({"model_type": "granite_docling", "text_config": {"logits_scaling": 2.0, "rms_norm_eps": 0.5}},
+         EMBEDDING | NORM, ("rms·w", 0.5, 1.0, 0.5)),
+        ({"model_type": "internvl_chat", "llm_config": {"model_type": "qwen2", "rms_norm_eps": 0.5}},
+         EMBEDDING | NORM, ("rms·w", 0.5, 1.0, 1.0)),
+        ({"model_type": "qwen2_vl", "rms_norm_eps": 0.5}, EMBEDDING | NORM, ("rms·w", 0.5, 1.0, 1.0)),
+        ({"model_type": "qwen2_5_omni", "thinker_config": {"text_config": {"rms_norm_eps": 0.5}}},
+         EMBEDDING | NORM, ("rms·w", 0.5, 1.0, 1.0)),
+        ({"model_type": "qwen3_vl", "text_config": {"model_type": "qwen3", "rms_norm_eps": 0.5}},
+         EMBEDDING | NORM, ("rms·w", 0.5, 1.0, 1.0)),
+    ],
+    ids=lambda value: value["model_type"] if isinstance(value, dict) and "model_type" in value else "",
+)  # fmt: skip
+def test_rows_by_hand(
+    config: dict[str, Any], shapes: dict[str, tuple[int, ...]], told: tuple[str, float, float, float], tmp_path: Path
+) -> None:
+    readout = readout_of(tmp_path, config, shapes)
+    assert readout.known, readout.reason
+    assert (readout.formula, readout.eps, readout.prescale, readout.scale) == told
+
+
+def test_a_prescaled_head_by_hand(tmp_path: Path) -> None:
+    config = {"model_type": "minicpm", "hidden_size": DIM, "dim_model_base": 2, "rms_norm_eps": 0.5}
+    readout_of(tmp_path, config, EMBEDDING | NORM | {"lm_head.weight": (VOCAB, DIM)})
+    checkpoint, x = open_checkpoint(tmp_path), RNG.normal(size=(4, DIM)).astype(np.float32)
+    w, gain = checkpoint.matrix("lm_head.weight").rows(range(VOCAB)), checkpoint.vector("model.norm.weight")
+    expected = (x / np.sqrt((x**2).mean(axis=1, keepdims=True) + 0.5) * gain / 3) @ w.T
+    np.testing.assert_allclose(geo.open_head(tmp_path).logits(x), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_without_a_norm_the_residual_goes_to_the_head_as_it_is(tmp_path: Path) -> None:
+    readout = readout_of(tmp_path, {"model_type": "bert-generation"}, EMBEDDING | BIAS)
+    x = RNG.normal(size=(4, DIM)).astype(np.float32)
+    np.testing.assert_array_equal(readout.normed(x), x)
+    checkpoint = open_checkpoint(tmp_path)
+    w, bias = checkpoint.matrix("model.embed_tokens.weight").rows(range(VOCAB)), checkpoint.vector("lm_head.bias")
+    np.testing.assert_allclose(geo.open_head(tmp_path).logits(x), x @ w.T + bias, rtol=1e-5, atol=1e-6)
+
+
+def test_without_a_norm_nothing_is_folded_and_no_probability_is_told(tmp_path: Path) -> None:
+    readout = readout_of(tmp_path, {"model_type": "openai-gpt"}, EMBEDDING)
+    assert readout.known
+    assert not readout.normalizes
+    head = geo.open_head(tmp_path)
+    np.testing.assert_array_equal(head.folded().rows([3]), head.rows([3]))
+    assert head.folded().space.steps == ("folded: identity (the model has no norm of its own before its head)",)
+    landing = head.land("#5 + #7", space="folded")
+    assert [line.probability for line in landing.landings] == [None] * len(landing.landings)
+    assert any("no norm of its own" in note for note in landing.notes)
+
+
+@pytest.mark.parametrize("value", [10**400, float("1e300"), "1e-5", True, [1], -1e40])
+def test_numbers_beyond_use_are_refused(value: object, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="expected a finite number"):
+        readout_of(tmp_path, {"model_type": "llama", "rms_norm_eps": value}, EMBEDDING | NORM)
+
+
+@pytest.mark.parametrize("value", [0, -2, 5e-324])
+def test_scales_that_are_not_above_zero(value: float, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"logits_scaling is .*; expected a number above 0"):
+        readout_of(tmp_path, {"model_type": "granite", "logits_scaling": value}, EMBEDDING | NORM)
+
+
+@pytest.mark.parametrize("kind", [*CLOSED, *WRAPPERS, *RECIPES])
+def test_any_type_opens_for_rows(kind: str, tmp_path: Path) -> None:
+    """Whatever the readout says of a checkpoint that calls itself so, its rows are there."""
+    readout = readout_of(tmp_path, {"model_type": kind}, EMBEDDING | NORM)
+    assert readout.known or readout.reason
+    np.testing.assert_array_equal(geo.open_head(tmp_path).rows([2]).shape, (1, DIM))
