@@ -74,7 +74,10 @@ _DECODER = {
 EXTRA: Mapping[str, dict[str, Any]] = {
     "ReformerModelWithLMHead": {"is_decoder": True},
     "blip-2": {"image_token_index": 5, "num_query_tokens": 1},
-    "blt": {"encoder_config": {"hidden_size": DIM, "num_attention_heads": 4, "num_key_value_heads": 4}},
+    "blt": {
+        "encoder_hash_byte_group_vocab": 50,
+        "encoder_config": {"hidden_size": DIM, "num_attention_heads": 4, "num_key_value_heads": 4},
+    },
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 1e4},
         "ffn_config": {"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2},
@@ -146,6 +149,11 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "speech-encoder-decoder": {"encoder": {"conv_kernel": DEFAULT}, "decoder": _DECODER},
     "speecht5": {"conv_kernel": [10, 3], "conv_dim": [16, 16], "conv_stride": [5, 2]},
     "step3p7": {"text_config": {"layer_types": ["full_attention"] * 2, "sliding_window": 16}},
+    "vibevoice": {"audio_config": {"num_filters": 2}, "semantic_model_config": {"num_filters": 2}},
+    "vibevoice_asr": {
+        "acoustic_tokenizer_encoder_config": {"num_filters": 2},
+        "semantic_tokenizer_encoder_config": {"num_filters": 2},
+    },
     "vision-encoder-decoder": {"decoder": _DECODER},
     "zamba": {
         "num_hidden_layers": 4, "layer_types": ["mamba", "hybrid"] * 2, "layers_block_type": ["mamba", "hybrid"] * 2,
