@@ -25,7 +25,10 @@ EMBEDDINGS = (
     "input_embedding",
     "tokens_embed",
     "embed",
+    "emb",
     "token_embedding",
+    "token_embeddings",
+    "embedding_layer",
     "w",
     "token_embd",
 )
