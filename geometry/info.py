@@ -190,7 +190,7 @@ def _holding_line(holding: dict[str, Any]) -> str:
 def _readout_line(value: dict[str, Any]) -> str:
     if not value["known"]:
         return f"unknown: {value['reason']}"
-    parts = [value["formula"], f"eps {value['eps']:g}"]
+    parts = ["no norm of its own"] if value["formula"] == "none" else [value["formula"], f"eps {value['eps']:g}"]
     parts += [f"{name} {value[name]:g}" for name in ("prescale", "scale") if value[name] != 1.0]
     if value["cap"] is not None:
         parts.append(f"cap {value['cap']:g}")

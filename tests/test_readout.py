@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 import geometry as geo
 from geometry.checkpoint import find_layout, open_checkpoint
 from geometry.errors import CheckpointError, ReadoutError
+from geometry.info import describe
 from geometry.readout import Readout, make_readout
 from geometry.recipes import CLOSED, RECIPES, WRAPPERS
 
@@ -256,6 +257,7 @@ def test_without_a_norm_nothing_is_folded_and_no_probability_is_told(tmp_path: P
     landing = head.land("#5 + #7", space="folded")
     assert [line.probability for line in landing.landings] == [None] * len(landing.landings)
     assert any("no norm of its own" in note for note in landing.notes)
+    assert "no norm of its own" in str(describe(head))
 
 
 @pytest.mark.parametrize("value", [10**400, float("1e300"), "1e-5", True, [1], -1e40])
