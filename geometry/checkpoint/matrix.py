@@ -163,7 +163,8 @@ class StoredMatrix:
         first, last = wanted * row // PAGE, ((wanted + 1) * row - 1) // PAGE
         for step in range(row // PAGE + 2):
             self._touched[np.minimum(first + step, last)] = True
-        return self._decode(self._stored[wanted], wanted)
+        raw = self._stored[wanted]
+        return decode(raw) if self.codec is None else self.codec.decode(raw, wanted)
 
     def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens width"]:
         """Return rows ``start`` to ``stop`` (exclusive) as stored: bf16's bits as uint16, a codec's codes undecoded.
@@ -179,12 +180,12 @@ class StoredMatrix:
     def block(self, start: int, stop: int) -> Float32[np.ndarray, "tokens dim"]:
         """Return rows ``start`` to ``stop`` as float32; of an F32 matrix, its read-only mapping."""
         start, stop, _ = slice(start, stop).indices(self.shape[0])
-        return self._decode(self.raw_block(start, stop), np.arange(start, max(start, stop)))
+        return self._decode(self.raw_block(start, stop), start)
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
         """Yield (first row, float32 block) over the whole matrix, ``size`` rows at a time."""
         for start, raw in self.raw_blocks(size):
-            yield start, self._decode(raw, np.arange(start, start + len(raw)))
+            yield start, self._decode(raw, start)
 
     def raw_blocks(self, size: int) -> Iterator[tuple[int, Shaped[np.ndarray, "tokens width"]]]:
         """Yield (first row, block as stored); each block is let go of where the matrix is too large to stay."""
@@ -194,10 +195,9 @@ class StoredMatrix:
             yield start, self.raw_block(start, start + size)
             self._let_go()
 
-    def _decode(
-        self, raw: Shaped[np.ndarray, "tokens width"], rows: Int64[np.ndarray, " tokens"]
-    ) -> Float32[np.ndarray, "tokens dim"]:
-        return decode(raw) if self.codec is None else self.codec.decode(raw, rows)
+    def _decode(self, raw: Shaped[np.ndarray, "tokens width"], start: int) -> Float32[np.ndarray, "tokens dim"]:
+        """Return the rows from ``start`` on, of which ``raw`` is what is stored."""
+        return decode(raw) if self.codec is None else self.codec.decode(raw, np.arange(start, start + len(raw)))
 
     def _let_go(self) -> None:
         """Give the pages back to the system where the matrix is larger than may stay in memory."""
