@@ -119,10 +119,11 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "glm_ocr": _MROPE,
     "glmga": _MROPE,
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
-    "emu3": {"vocabulary_map": {"<image>": 3}},
+    "emu3": {"vocabulary_map": {"<image>": 3}, "vq_config": {"base_channels": 32}},
     "hunyuan_vl": _MROPE,
     "instructblip": {"image_token_index": 5, "num_query_tokens": 1},
     "instructblipvideo": {"video_token_index": 5, "num_query_tokens": 1},
+    "janus": {"vq_config": {"base_channels": 32}},
     "kosmos-2": {"latent_query_num": 4},
     "kyutai_speech_to_text": {"codec_config": DEFAULT, "audio_pad_token_id": 3, "pad_token_id": 3},
     "inkling2": {"vision_config": {"text_hidden_size": DIM}, "text_config": {"unpadded_vocab_size": VOCAB}},
@@ -163,8 +164,10 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "zaya": {"num_experts_per_tok": 1},
 }  # fmt: skip
 
-# classes that take more than tokens, and nothing small stands in for it
+# classes that are left out, and why
 UNRUN: Mapping[str, str] = {
+    "ElectraForPreTraining": "it tells words apart and has no head",
+    "FunnelForPreTraining": "it tells words apart and has no head",
     "Llama4ForConditionalGeneration": "its forward pass asks its text model's output for what that has not",
     "Nemotron3_5TranscribeForConditionalGeneration": "its speaker heads have fixed sizes",
     "Qwen2_5OmniForConditionalGeneration": "it has no forward pass; its thinker is run",
