@@ -209,8 +209,8 @@ def test_several_files_without_an_index(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_kind(tmp_path: Path) -> None:
-    (tmp_path / "model.gguf").write_bytes(b"GGUF")
-    assert "no safetensors file by its name" in refusal(tmp_path / "model.gguf")
+    (tmp_path / "model.pt").write_bytes(b"PK")
+    assert "no safetensors file by its name" in refusal(tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize(
