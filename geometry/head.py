@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # named in full below, so that a runtime type checker can fin
     import geometry.concepts
     import geometry.landing
 
+SMALL_DIM = 1_024
+"""Rows of at most so many numbers are whitened even where they are fewer than their numbers."""
+
 
 @dataclass(frozen=True, eq=False)
 class Head:
@@ -133,6 +136,11 @@ class Head:
         """
         if not 0.0 <= eps < 1.0:
             raise OptionError(f"eps {eps} arrived; expected 0 ≤ eps < 1, a share of the largest eigenvalue")
+        if self.dim > SMALL_DIM and self.opened.moments.count <= self.dim:
+            raise OptionError(
+                f"{self.opened.moments.count:,} real rows of {self.dim:,} numbers have no full covariance, and a matrix "
+                f"of {self.dim:,} × {self.dim:,} would be made for nothing; use space centered"
+            )
         centered = self.centered()
         scatter = self.opened.full_moments.covariance
         assert scatter is not None

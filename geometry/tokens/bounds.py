@@ -38,6 +38,7 @@ def check_bounds(spec: Json, source: Path) -> None:
             pattern = _regex(step)
             if any(call in pattern for call in _UNENDING):
                 raise _beyond(source, f"the pattern {pattern!r:.60} calls itself", "a plain regular expression")
+    _check_charsmaps(flatten(spec.get("normalizer")), source)
     growth = _growth([*flatten(spec.get("normalizer")), *flatten(spec.get("pre_tokenizer"))])
     if growth > MAX_GROWTH:
         raise _beyond(source, f"its steps may make a text {growth:,.0f} times as long", f"at most {MAX_GROWTH} times")
@@ -45,6 +46,21 @@ def check_bounds(spec: Json, source: Path) -> None:
         value = spec["model"].get(mark)
         if isinstance(value, str) and len(value) > MAX_MARK:
             raise _beyond(source, f"its {mark} has {len(value):,} characters", f"at most {MAX_MARK}")
+    _check_merges(spec["model"], source)
+
+
+def _check_merges(model: Json, source: Path) -> None:
+    """Refuse merges whose right side lacks the prefix: the library cuts it off unseen, be it inside a character."""
+    prefix, merges = model.get(_MARKS[0]), model.get("merges")
+    if not isinstance(prefix, str) or not prefix or not isinstance(merges, list):
+        return
+    for merge in merges:
+        pair = merge.split(" ", 1) if isinstance(merge, str) else merge
+        right = pair[1] if isinstance(pair, list) and len(pair) == 2 else None
+        if isinstance(right, str) and not (prefix.isascii() and right.startswith(prefix)):
+            raise _beyond(
+                source, f"the merge {merge!r:.60} does not go on with {prefix!r}", f"{_MARKS[0]} in every merge"
+            )
 
 
 def _growth(steps: Iterable[Json]) -> float:
@@ -61,7 +77,7 @@ def _growth(steps: Iterable[Json]) -> float:
                 growth *= 2.0
             case "Precompiled":
                 charsmaps += 1
-                longest = _longest_replacement(step.get("precompiled_charsmap"))
+                longest = _longest_replacement(step)
                 # one map of the usual kind (NFKC writes at most 18 characters for one) is what models have
                 growth *= 1.0 if charsmaps == 1 and longest <= MAX_REPLACEMENT else max(2.0, float(longest))
             case _:
@@ -70,16 +86,29 @@ def _growth(steps: Iterable[Json]) -> float:
     return growth
 
 
-def _longest_replacement(charsmap: object) -> int:
-    """Length of the longest text in a sentencepiece map: a size, a trie of that size, texts that end with NUL."""
-    if not isinstance(charsmap, str):
-        return 0
+def _check_charsmaps(steps: Iterable[Json], source: Path) -> None:
+    """Refuse a map whose table is longer than the map: the library makes room for it before it looks."""
+    for step in steps:
+        data = _charsmap(step) if step.get("type") == "Precompiled" else None
+        table = int.from_bytes((data or b"")[:4], "little")
+        if data is not None and (table < 4 or table % 4 or 4 + table > len(data)):
+            raise _beyond(
+                source, f"its map of characters has {len(data):,} bytes and a table of {table:,}", "a whole one"
+            )
+
+
+def _charsmap(step: Json) -> bytes | None:
+    """The bytes of a sentencepiece map: a size, a table of that size, texts that end with NUL."""
+    text = step.get("precompiled_charsmap")
     try:
-        data = base64.b64decode(charsmap)
+        return base64.b64decode(text) if isinstance(text, str) else None
     except (binascii.Error, ValueError):
-        return 0  # the library refuses it
-    trie = int.from_bytes(data[:4], "little")
-    return max(map(len, data[4 + trie :].split(b"\0")), default=0)
+        return None  # the library refuses it
+
+
+def _longest_replacement(step: Json) -> int:
+    data = _charsmap(step) or bytes(4)
+    return max(map(len, data[4 + int.from_bytes(data[:4], "little") :].split(b"\0")), default=0)
 
 
 def _regex(step: Json) -> str:

@@ -132,7 +132,7 @@ def tensors(files: Files, random: Random) -> Folder:
     """Write an honest file of unlikely tensors: names, types, shapes and numbers of all kinds."""
     found = {}
     vocab = random.choice([1, 2, 4, 40, 330, 330, 2_000])
-    dim = random.choice([1, 2, DIM, DIM, 33]) if random.random() < 0.95 else 5_000
+    dim = random.choice([1, 2, DIM, DIM, 33]) if vocab > 40 or random.random() < 0.8 else 5_000
     names = ["lm_head.weight", "model.embed_tokens.weight", "model.norm.weight", random.choice(TENSOR_NAMES)]
     for name in random.sample(names, random.randrange(1, 5)):
         dtype = random.choice(["F32", "F16", "BF16", "BF16", "F8_E4M3", "U8", "F64"])

@@ -52,7 +52,9 @@ class Tally:
             self.fault(line["fault"], number)
 
     def fault(self, what: str, number: int) -> None:
-        """Count a finding."""
+        """Count a finding, and tell of the first of its kind at once."""
+        if what not in self.faults:
+            sys.stderr.write(f"finding at {number}: {what}\n")
         self.faults.setdefault(what, []).append(number)
 
 

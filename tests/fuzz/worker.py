@@ -32,8 +32,8 @@ MEMORY_BYTES, MEMORY_FACTOR = 64 * 2**20, 64
 """What an input may take of memory: a constant and so many times its bytes. JSON of the kind ``[{},{},…]`` is 24."""
 
 ADDRESS_BYTES = 2**30
-WHOLE_CATALOGUE = 50
-"""One input in so many asks after every emoji; the others after one in sixty-four, or the run would take days."""
+WHOLE_CATALOGUE, FEW = 500, 200
+"""One input in so many asks after every emoji; the others after one in two hundred, or the run would take days."""
 
 
 class Guard:
@@ -69,10 +69,11 @@ class Guard:
 
 def main(seed: int, first: int, stop: int, step: int) -> None:
     """Go through every ``step``-th input from ``first`` to ``stop``."""
-    base = Path(os.path.realpath(tempfile.mkdtemp(prefix="geometry-fuzz-")))
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    base = Path(os.path.realpath(tempfile.mkdtemp(prefix="geometry-fuzz-", dir=memory)))
     try:
         _canary(base)
-        guard, whole, few = Guard(), catalogue(), catalogue()[::64]
+        guard, whole, few = Guard(), catalogue(), catalogue()[::FEW]
         _warm_up(base, few)
         _say("ready", number=-1)
         for number in range(first, stop, step):
