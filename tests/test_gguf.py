@@ -1,6 +1,7 @@
 """GGUF files: heads in every format, what stands around them, folders and commands."""
 
 import json
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -20,6 +21,7 @@ from geometry.cli.heads import open_words
 from geometry.errors import CheckpointError, ReadoutError
 from geometry.info import describe
 from geometry.recipes.gguf import ARCHITECTURES
+from geometry.tokens.splitting import SPLITTINGS
 
 VOCAB, DIM = 70, 256
 GENERATOR = np.random.default_rng(11)
@@ -284,3 +286,12 @@ def test_without_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     ggml._type_sizes.cache_clear()
     with pytest.raises(CheckpointError, match=r'needs the package gguf: pip install "unembedding-geometry\[gguf\]"'):
         geo.open_head(path)
+
+
+def test_the_page_names_every_format_and_architecture():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "checkpoints.md").read_text("utf-8")
+    section = page.partition("## GGUF")[2]
+    told = set(re.findall(r"`([\w.-]+)`", section))
+    assert {key.removeprefix("gguf/") for key in ARCHITECTURES} <= told
+    assert set(SPLITTINGS) <= told
+    assert {kind.name for kind in DECODED} <= told
