@@ -122,6 +122,8 @@ def _ways(model: Any) -> Iterator[dict[str, Any]]:
     yield {"input_ids": ids, "pixel_values": pixels[:, None], "qformer_input_ids": ids}
     yield {"input_ids": ids, "pixel_values": pixels, "image_embeds_position_mask": (ids < 7).long()}
     yield {"input_ids": ids, "pixel_values": pixels[:, None], "image_attention_mask": torch.ones(1, length, 1)}
+    sound = torch.randn(1, 4 * length, 16)
+    yield {"input_ids": ids, "encoder_inputs_embeds": sound, "num_delay_tokens": 2}
     for width in (32, 16):
         encoded = _encoded(last_hidden_state=torch.randn(1, 8, width))
         yield {"decoder_input_ids": ids, "encoder_outputs": encoded}

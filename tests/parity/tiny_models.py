@@ -138,6 +138,11 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "molmo2": {"vision_config": {"image_size": DEFAULT}, "adapter_config": {"vision_feature_layer": [0, -1]}},
     "muse_spark": {"audio_config": {"num_hidden_layers": DEFAULT}},
     "neomme": {"rope_parameters": DEFAULT, "head_dim": 32, "num_attention_heads": 2},
+    "nemo_speechlm": {
+        "audio_config": {"diarization_config": {"head_config": {"audio_hidden_size": 16}}},
+        "text_config": {"n_groups": 1},
+        "word_timestamp_config": {"blank_token_id": 3},
+    },
     "nemotron_h": {"n_groups": 1},
     "paddleocr_vl": _MROPE,
     "qwen2_5_omni_thinker": _MROPE,
@@ -166,13 +171,11 @@ EXTRA: Mapping[str, dict[str, Any]] = {
 
 # classes that are left out, and why
 UNRUN: Mapping[str, str] = {
+    "Llama4ForConditionalGeneration": "its forward pass asks its text model's output for what that has not",
     "ElectraForPreTraining": "it tells words apart and has no head",
     "FunnelForPreTraining": "it tells words apart and has no head",
-    "Llama4ForConditionalGeneration": "its forward pass asks its text model's output for what that has not",
-    "Nemotron3_5TranscribeForConditionalGeneration": "its speaker heads have fixed sizes",
     "Qwen2_5OmniForConditionalGeneration": "it has no forward pass; its thinker is run",
     "Qwen3OmniMoeForConditionalGeneration": "it has no forward pass; its thinker is run",
-    "VoxtralRealtimeForConditionalGeneration": "it takes no tokens without sound",
 }
 
 TASKS = (
@@ -192,7 +195,11 @@ def classes(kind: str) -> list[str]:
 
     found = [getattr(auto, f"MODEL_FOR_{task}_MAPPING_NAMES", {}).get(kind) for task in TASKS]
     names = dict.fromkeys(name for name in found if isinstance(name, str))
-    return [name for name in names if name not in UNRUN and ("LM" in name or "For" in name or "Decoder" in name)]
+    return [
+        name
+        for name in names
+        if name not in UNRUN and any(word in name for word in ("LM", "For", "Decoder", "MTModel"))
+    ]
 
 
 def tiny_config(kind: str, **beside: Any) -> Any:
