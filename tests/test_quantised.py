@@ -296,6 +296,16 @@ PACKED_HEADS = {
     "EXL2": {"q_weight": ("I32", [25, VOCAB]), "q_scale": ("I32", [2, 38])},
     "EXL3": {"trellis": ("I16", [12, 18, 64]), "suh": ("F16", [DIM])},
     "compressed-tensors, packed": {"weight_packed": ("I32", [VOCAB, 25]), "weight_scale": ("F16", [VOCAB, 2])},
+    "compressed-tensors, with zero points": {
+        "weight": ("I8", [VOCAB, DIM]),
+        "weight_scale": ("F16", [VOCAB, 1]),
+        "weight_zero_point": ("I8", [VOCAB, 1]),
+    },
+    "compressed-tensors, reordered": {
+        "weight": ("I8", [VOCAB, DIM]),
+        "weight_scale": ("F16", [VOCAB, 25]),
+        "weight_g_idx": ("I32", [DIM]),
+    },
     "NVFP4": {
         "weight": ("U8", [VOCAB, 100]),
         "weight_scale": ("F8_E4M3", [VOCAB, 12]),
@@ -307,7 +317,7 @@ PACKED_HEADS = {
 @pytest.mark.parametrize("form", PACKED_HEADS)
 @pytest.mark.parametrize("module", ["lm_head", "output"])
 def test_packed_heads_are_named(form: str, module: str, tmp_path: Path):
-    sizes = {"U32": 4, "I32": 4, "F32": 4, "F16": 2, "I16": 2, "U8": 1, "F8_E4M3": 1}
+    sizes = {"U32": 4, "I32": 4, "F32": 4, "F16": 2, "I16": 2, "U8": 1, "I8": 1, "F8_E4M3": 1}
     tensors = {
         f"{module}.{name}": (dtype, shape, bytes(int(np.prod(shape)) * sizes[dtype]))
         for name, (dtype, shape) in PACKED_HEADS[form].items()

@@ -34,6 +34,8 @@ PACKED: Mapping[str, str] = {
     "q_weight": "EXL2",
     "trellis": "EXL3",
     "weight_packed": "compressed-tensors, packed",
+    "weight_zero_point": "compressed-tensors, with zero points",
+    "weight_g_idx": "compressed-tensors, reordered",
     "scales": "MLX",
     "W_q": "HQQ",
     "codebooks": "AQLM",
