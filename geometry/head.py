@@ -138,8 +138,8 @@ class Head:
             raise OptionError(f"eps {eps} arrived; expected 0 ≤ eps < 1, a share of the largest eigenvalue")
         if self.dim > SMALL_DIM and self.opened.moments.count <= self.dim:
             raise OptionError(
-                f"{self.opened.moments.count:,} real rows of {self.dim:,} numbers have no full covariance, and a matrix "
-                f"of {self.dim:,} × {self.dim:,} would be made for nothing; use space centered"
+                f"{self.opened.moments.count:,} real rows of {self.dim:,} numbers have no full covariance; expected "
+                "more rows than numbers; use space centered"
             )
         centered = self.centered()
         scatter = self.opened.full_moments.covariance

@@ -61,13 +61,13 @@ def row_moments(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"], *, covar
         raise OptionError("a mean over no rows was asked for; expected at least one finite, unmasked row")
     total = np.zeros(dim)
     for start, block in blocks(matrix, "mean row"):
-        total += block[keep[start : start + len(block)]].sum(axis=0, dtype=np.float64)
+        total += _kept(block, keep[start : start + len(block)]).sum(axis=0, dtype=np.float64)
     mean = total / count
     if not covariance:
         return Moments(count, mean, None)
     scatter = np.zeros((dim, dim))
     for start, block in blocks(matrix, "covariance"):
-        centred = block[keep[start : start + len(block)]] - mean
+        centred = _kept(block, keep[start : start + len(block)]) - mean
         scatter += centred.T @ centred
     return Moments(count, mean, scatter / count)
 
@@ -87,7 +87,7 @@ def first_direction(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"]) -> F
         narrow, offset = basis.astype(np.float32), (mean @ basis).astype(np.float32)
         product = np.zeros_like(basis)
         for start, block in blocks(matrix, "first principal direction"):
-            rows = block[keep[start : start + len(block)]]
+            rows = _kept(block, keep[start : start + len(block)])
             scores = rows @ narrow - offset
             product += rows.T @ scores - np.outer(mean, scores.sum(axis=0, dtype=np.float64))
         values, turns = np.linalg.eigh(basis.T @ product)
@@ -98,3 +98,10 @@ def first_direction(matrix: StoredMatrix, keep: Bool[np.ndarray, " vocab"]) -> F
             break
         basis = np.linalg.qr(product)[0]
     return direction if direction[np.argmax(np.abs(direction))] > 0 else -direction
+
+
+def _kept(
+    block: Float32[np.ndarray, "tokens dim"], keep: Bool[np.ndarray, " tokens"]
+) -> Float32[np.ndarray, "kept dim"]:
+    """Rows of a block that are kept; the block itself, uncopied, where all are."""
+    return block if keep.all() else block[keep]

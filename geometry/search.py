@@ -25,6 +25,9 @@ Backend = Literal["faiss", "scan"]
 SLACK = 32
 """Candidates that FAISS gives beyond the k asked for, so that near-ties at the end are settled in float64."""
 
+QUERIES_AT_ONCE = 128
+"""Queries whose logits over one block of rows are held at a time."""
+
 
 @dataclass(frozen=True, eq=False)
 class Neighbors:
@@ -164,12 +167,16 @@ def best_of(scoring: Scoring, query: int, ids: Int64[np.ndarray, " found"], k: i
 
 
 def block_logits(
-    scoring: Scoring, start: int, block: Float32[np.ndarray, "tokens dim"]
+    scoring: Scoring, start: int, block: Float32[np.ndarray, "tokens dim"], part: slice = slice(None)
 ) -> Float64[np.ndarray, "queries tokens"]:
-    """The head's own logits, scaled and capped, for one block of rows; −inf where a row is not finite."""
+    """The head's own logits, scaled and capped, for one block of rows; −inf where a row is not finite.
+
+    Args:
+        part: which queries; all by default.
+    """
     stop = start + len(block)
     with np.errstate(invalid="ignore", over="ignore"):
-        scores = scoring.x.astype(np.float32) @ block.T
+        scores = scoring.x[part].astype(np.float32) @ block.T
         if scoring.shift is not None:
             scores += scoring.shift[start:stop].astype(np.float32)
         logits = scoring.head.readout.finish(scores).astype(np.float64)
@@ -185,8 +192,11 @@ class Partition:
         self.total = np.full(len(scoring.x), -np.inf)
 
     def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
-        logits = block_logits(self.scoring, start, block)
-        self.total = np.logaddexp(self.total, log_sum_exp(logits / self.temperature))
+        # some queries at a time: with all of a thousand, the float64 copies would be larger than the block
+        for first in range(0, len(self.total), QUERIES_AT_ONCE):
+            part = slice(first, first + QUERIES_AT_ONCE)
+            logits = block_logits(self.scoring, start, block, part)
+            self.total[part] = np.logaddexp(self.total[part], log_sum_exp(logits / self.temperature))
 
 
 class Logits:
