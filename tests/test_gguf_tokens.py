@@ -226,6 +226,16 @@ def test_sentencepiece_spells_what_it_lacks_in_bytes(tmp_path: Path):
     assert mine.kind(0) == mine.kind(1) == "special"
 
 
+def test_the_longest_added_token_is_found_and_many_cost_no_more_than_few(tmp_path: Path):
+    added = ["😀", "😀a", "😀ab", *(f"😀{n}" for n in range(3000))]
+    tokens, types = ["a", "b", *added], [NORMAL, NORMAL, *[USER_DEFINED] * len(added)]
+    mine = open_vocabulary(
+        write(tmp_path / "m.gguf", model="llama", tokens=tokens, types=types, scores=[0.0] * len(tokens))
+    )
+    assert mine.encode("a😀abb😀a😀😀2999b") == (0, 4, 1, 3, 2, len(tokens) - 1, 1)
+    assert max(map(len, mine._encoder._lengths.values())) == 5
+
+
 def test_without_byte_tokens_there_is_the_unknown_token(tmp_path: Path):
     mine = open_vocabulary(
         write(tmp_path / "m.gguf", model="llama", tokens=["<unk>", "a"], types=[2, 1], scores=[0.0, 0.0])

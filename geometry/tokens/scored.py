@@ -28,14 +28,18 @@ class ScoredEncoder:
         self._table, self._scores, self._ids, self._bytes = table, scores, ids, byte_ids
 
     @cached_property
-    def _added(self) -> dict[str, list[tuple[str, int]]]:
-        """The added tokens by their first character, the longest first."""
-        found: dict[str, list[tuple[str, int]]] = {}
-        for token in self._table.added.values():
-            text = self._table.data[token.id].decode()
-            if text and not token.special:
-                found.setdefault(text[0], []).append((text, token.id))
-        return {first: sorted(tokens, key=lambda token: -len(token[0])) for first, tokens in found.items()}
+    def _added(self) -> dict[str, int]:
+        """The added tokens that a text may hold, by their text."""
+        added = (token.id for token in self._table.added.values() if not token.special)
+        return {self._table.data[token].decode(): token for token in added if self._table.data[token]}
+
+    @cached_property
+    def _lengths(self) -> dict[str, list[int]]:
+        """How long they are, by their first character, the longest first: however many there are, these are few."""
+        found: dict[str, set[int]] = {}
+        for text in self._added:
+            found.setdefault(text[0], set()).add(len(text))
+        return {first: sorted(lengths, reverse=True) for first, lengths in found.items()}
 
     def normalise(self, text: str) -> bytes:
         """Return the bytes of the text itself."""
@@ -45,14 +49,12 @@ class ScoredEncoder:
         """Return the canonical token ids of exactly this text."""
         ids, start, at = [], 0, 0
         while at < len(text):
-            found = next((token for token in self._added.get(text[at], ()) if text.startswith(token[0], at)), None)
-            if found is None:
-                at += 1
-                continue
-            ids += self._encode_plain(text[start:at])
-            ids.append(found[1])
-            at += len(found[0])
-            start = at
+            lengths = self._lengths.get(text[at], ())
+            found = next((text[at : at + length] for length in lengths if text[at : at + length] in self._added), "")
+            if found:
+                ids += [*self._encode_plain(text[start:at]), self._added[found]]
+                start = at + len(found)
+            at += len(found) or 1
         return ids + self._encode_plain(text[start:])
 
     def _encode_plain(self, text: str) -> list[int]:
