@@ -161,7 +161,7 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
     if gain is not None and not gain.any():
         return _unknown("its final norm is zero everywhere")
     prescale = 1.0 if recipe.prescale is None else _prescale(numbers, recipe.prescale)
-    scale = 1.0 if recipe.scale is None else _positive(numbers, recipe.scale)
+    scale = 1.0 if recipe.scale is None else _scale(numbers, recipe.scale)
     if prescale is None or scale is None:
         names = ", ".join(key.name for key in recipe.keys if _number(numbers, key) is None)
         return _unknown(f"model_type {short(_type(config))} scales by {names}, which its config does not give")
@@ -278,6 +278,12 @@ def _positive(numbers: Mapping[str, Any], key: Key) -> float | None:
     if value is not None and value < 1 / LARGEST:
         raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a number above 0; repair the file")
     return value
+
+
+def _scale(numbers: Mapping[str, Any], key: Key) -> float | None:
+    """Return the logits' factor: 1 where it is null; None where the config must give it and does not."""
+    value = _positive(numbers, key)
+    return 1.0 if value is None and key.default is not None else value
 
 
 def _prescale(numbers: Mapping[str, Any], prescale: Prescale) -> float | None:

@@ -55,7 +55,7 @@ HEADS = (
     "log_softmax.mlp.layer0",
     "lm_heads.0",
 )
-WEAK_HEADS = ("output", "head.decoder", "head", "decoder")
+WEAK_HEADS = ("output", "head.decoder", "head", "decoder", "cls")
 
 BIASES = (
     "cls.predictions.bias",

@@ -34,16 +34,18 @@ _ADAPTIVE = Refusal("its head is an adaptive softmax, which gives no logits", "a
 _ROWS: tuple[tuple[Recipe, str], ...] = (
     (
         Recipe(Formula.RMS, _RMS_6),
-        "aria_text axk1 axk2 bailing_hybrid deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4 doge flex_olmo flint "
-        "jamba jetmoe kolibri1 laguna llama mellum minimax_m2 ministral mistral mistral4 olmo_hybrid qwen2 qwen2_moe "
-        "qwen3 qwen3_moe seed_oss smollm3 youtu",
+        "aria_text axk1 axk2 bailing_hybrid deepseek_ocr2_text deepseek_v2 deepseek_v3 deepseek_v32 deepseek_v4 "
+        "doge dots1 flex_olmo flint jamba jetmoe kolibri1 laguna lara_mini llama mellum minimax_m2 ministral "
+        "mistral mistral4 olmo_hybrid qwen2 qwen2_moe qwen3 qwen3_moe sarvam_mla sarvam_moe seed_oss smollm3 "
+        "youtu",
     ),
     (
         Recipe(Formula.RMS, _RMS_5),
-        "afmoe apertus arcee bamba bitnet cwm diffllama dots3_note_text ernie4_5 ernie4_5_moe eurobert evolla exaone4 "
-        "exaone_moe glm4_moe glm4_moe_lite glm_moe_dsa gpt_oss hunyuan_v1_dense hunyuan_v1_moe hy_v3 hy_v4 internlm3 "
-        "iquestcoder kimi_linear llama4_text longcat_flash mimo_v2_flash minimax ministral3 mixtral olmo2 olmo3 olmoe "
-        "phi3 phi4_multimodal solar_open zamba zamba2 zaya",
+        "afmoe apertus apertus1p5_text arcee bamba bitnet chameleon cwm diffllama dots3_note_text ernie4_5 "
+        "ernie4_5_moe eurobert evolla exaone4 exaone_moe glm4_moe glm4_moe_lite glm_moe_dsa gpt_oss "
+        "hunyuan_v1_dense hunyuan_v1_moe hy_v3 hy_v4 hy_v4_vl_text internlm3 iquestcoder kimi_linear llama4_text "
+        "longcat_flash mimo_v2_flash minimax ministral3 mixtral olmo2 olmo3 olmoe phi3 phi4_multimodal "
+        "solar_open zamba zamba2 zaya",
     ),
     # the language models inside multimodal types
     (
@@ -102,7 +104,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (Recipe(Formula.LN_PLAIN, 1e-5), "olmo"),
     (Recipe(Formula.LN_PLUS_ONE, _NORM_EPS_5), "nemotron"),
     (Recipe(Formula.LN_NO_BIAS, _EPSILON_5), "mpt"),
-    (Recipe(Formula.LN_NO_BIAS, 1e-5), "dbrx moonshine"),
+    (Recipe(Formula.LN_NO_BIAS, 1e-5), "dbrx moonshine moonshine_streaming"),
     (Recipe(Formula.NONE), "fsmt openai-gpt prophetnet speecht5 trocr"),
     (Recipe(Formula.NONE, bias=_SOME_BIAS), "bart blenderbot-small led marian mvp plbart"),
     (Recipe(Formula.NONE, bias=_BIAS), "bert-generation funnel git xlnet"),
@@ -132,9 +134,10 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (Recipe(Formula.RMS, _EPSILON_6, prescale=Prescale(Key("d_model", 1024.0, also="hidden_size"), -0.5)), "udop"),
     # scaled and capped
     (Recipe(Formula.LN_NO_BIAS, _LN_5, scale=Key("logit_scale", 0.0625)), "cohere cohere2 cohere2_moe"),
+    (Recipe(Formula.LN_NO_BIAS, _LN_5, scale=Key("logit_scale", 1.0)), "cohere_compass_text"),
     (
         Recipe(Formula.RMS, _RMS_6, scale=_GRANITE_SCALE, divides=True),
-        "granite granitemoe granitemoe_swa granitemoehybrid granitemoeshared",
+        "granite granite4_vision_text granitemoe granitemoe_swa granitemoehybrid granitemoeshared",
     ),
     (Recipe(Formula.RMS, _RMS_5, scale=_GRANITE_SCALE, divides=True), "granite_swa"),
     (Recipe(Formula.RMS, _RMS_5, scale=Key("logits_scaling", 4.0), divides=True), "granite_docling_text"),
@@ -143,7 +146,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_6, cap=_SOFTCAP_30), "gemma2 t5_gemma_module vaultgemma"),
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_6, cap=_SOFTCAP), "gemma3_text t5gemma2_decoder"),
     (Recipe(Formula.RMS_PLUS_ONE, _RMS_6, cap=Key("logits_soft_cap", 30.0)), "recurrent_gemma"),
-    (Recipe(Formula.RMS, _RMS_6, cap=_SOFTCAP_30), "beam gemma3n_text inkling2_text"),
+    (Recipe(Formula.RMS, _RMS_6, cap=_SOFTCAP_30), "beam gemma3n_text inkling2_loop_text inkling2_text"),
     (Recipe(Formula.RMS, _RMS_6, cap=_SOFTCAP), "gemma4_text gemma4_unified_text"),
     (Recipe(Formula.RMS, _RMS_5, cap=_SOFTCAP_30), "mistral_large4_text"),
     (Recipe(Formula.RMS_PLAIN, _RMS_6, cap=Key("final_logit_softcapping", 15.0)), "nanochat"),

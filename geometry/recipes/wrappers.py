@@ -6,10 +6,12 @@ from geometry.recipes.formulas import Wrapper
 
 # the text model inside, where a config does not name it, and the types around it
 _PLAIN: Mapping[str, str] = {
+    "apertus1p5_text": "apertus1p5",
     "aria_text": "aria",
     "bart": "florence2",
-    "cohere2": "cohere2_vision",
+    "cohere2": "aya_vision cohere2_vision",
     "cosmos3_edge_text": "cosmos3_edge",
+    "deepseek_ocr2_text": "deepseek_ocr2",
     "deepseek_v3": "kimi_k25",
     "dots3_note_text": "dots3_note",
     "emu3_text_model": "emu3",
@@ -21,13 +23,14 @@ _PLAIN: Mapping[str, str] = {
     "glm5_next_text": "glm5_next",
     "glm_ocr_text": "glm_ocr",
     "granite": "granite_speech granite_speech_plus",
+    "hy_v4_vl_text": "hy_v4_vl",
     "hunyuan_vl_text": "hunyuan_vl",
     "kosmos_2_5_text_model": "kosmos-2.5",
     "kosmos_2_text_model": "kosmos-2",
     "lfm2": "lfm2_vl",
     "lfm3": "lfm3_vl",
-    "llama": "deepseek_vl deepseek_vl_hybrid glmasr idefics3 janus llava llava_next llava_next_video smolvlm "
-    "video_llava vipllava voxtral",
+    "llama": "deepseek_vl deepseek_vl_hybrid glmasr idefics3 janus llava llava_next llava_next_video omniasr "
+    "perception_lm smolvlm video_llava vipllava voxtral",
     "minimax_m3_vl_text": "minimax_m3_vl",
     "mistral": "idefics2 mistral3",
     "molmo2_text": "molmo2",
@@ -36,7 +39,7 @@ _PLAIN: Mapping[str, str] = {
     "persimmon": "fuyu",
     "pix2struct_text_model": "pix2struct",
     "pp_formulanet_text": "pp_formulanet",
-    "qwen2": "audioflamingo3 got_ocr2 internvl llava_onevision musicflamingo ovis2 pp_chart2table qwen2_audio "
+    "qwen2": "audioflamingo3 fast_vlm got_ocr2 internvl llava_onevision musicflamingo ovis2 pp_chart2table qwen2_audio "
     "vibevoice vibevoice_asr video_llama_3",
     "qwen2_5_omni_text": "qwen2_5_omni qwen2_5_omni_thinker",
     "qwen2_5_vl_text": "qwen2_5_vl",
@@ -56,11 +59,15 @@ _PLAIN: Mapping[str, str] = {
 _FINISHED: Mapping[str, str] = {
     "bert": "encoder-decoder speech-encoder-decoder vision-encoder-decoder",
     "blt_local_decoder": "blt",
+    "cohere_compass_text": "cohere_compass",
     "gemma": "paligemma",
     "gemma4_text": "gemma4",
     "gemma4_unified_text": "gemma4_unified",
+    "gemma3n_text": "gemma3n",
+    "granite4_vision_text": "granite4_vision",
     "granite_docling_text": "granite_docling",
     "hyperclovax": "hyperclovax_vision_v2",
+    "inkling2_loop_text": "inkling2_loop",
     "inkling2_text": "inkling2",
     "inkling_text": "inkling_mm_model",
     "llama": "internvl_chat",
@@ -69,6 +76,7 @@ _FINISHED: Mapping[str, str] = {
     "mllama_text_model": "mllama",
     "muse_glimmer_text": "muse_glimmer",
     "muse_spark_text": "muse_spark",
+    "nemotron_h": "nemotron_h_omni",
     "opt": "blip-2 instructblip instructblipvideo",
     "t5_gemma_module": "t5gemma",
     "t5gemma2_decoder": "t5gemma2",

@@ -53,7 +53,9 @@ def config_of(kind: str) -> Any:
 def test_defaults_are_those_of_the_config_class(kind: str) -> None:
     config = config_of(kind)
     for key in RECIPES[kind].keys:
-        assert getattr(config, key.name) == key.default, key.name
+        value = getattr(config, key.name)
+        # no scale is a scale of 1
+        assert (1.0 if value is None and key is RECIPES[kind].scale else value) == key.default, key.name
         renamed = type(config).attribute_map or {}
         assert not key.also or key.name == renamed.get(key.also)
 

@@ -62,6 +62,7 @@ DEFAULT = object()
 
 _TURNED = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [2, 1, 1], "partial_rotary_factor": 1.0}
 _MROPE: dict[str, Any] = {"text_config": {"rope_parameters": _TURNED}}
+_BOTH = {kind: {"rope_type": "default", "rope_theta": 1e4} for kind in ("full_attention", "sliding_attention")}
 _HYBRID = {"num_hidden_layers": 2, "layer_types": ["mamba", "hybrid"], "layers_block_type": ["mamba", "hybrid"]}
 
 # a decoder without a transform before its head
@@ -78,11 +79,19 @@ EXTRA: Mapping[str, dict[str, Any]] = {
         "encoder_hash_byte_group_vocab": 50,
         "encoder_config": {"hidden_size": DIM, "num_attention_heads": 4, "num_key_value_heads": 4},
     },
+    "chameleon": {"vocabulary_map": {"<image>": 3}, "vq_config": {"base_channels": 32}},
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 1e4},
         "ffn_config": {"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2},
     },
     "deepseek_v2": {"topk_method": "greedy", "first_k_dense_replace": 2},
+    "cohere_compass": {"text_config": {"rope_parameters": _BOTH}},
+    "cohere_compass_text": {"rope_parameters": _BOTH},
+    "deepseek_ocr2": {"text_config": {"mlp_layer_types": ["dense", "dense"], "num_experts_per_tok": 2}},
+    "dots1": {
+        "n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "num_key_value_heads": 4, "n_group": 1,
+        "topk_group": 1,
+    },
     "dots3_note": {
         "text_config": {"num_key_value_heads": 4, "per_layer_config": {}},
         "vision_config": {"num_hidden_layers": DEFAULT, "adapter_in_dim": 16, "adapter_out_dim": DIM},
@@ -127,6 +136,8 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "kosmos-2": {"latent_query_num": 4},
     "kyutai_speech_to_text": {"codec_config": DEFAULT, "audio_pad_token_id": 3, "pad_token_id": 3},
     "inkling2": {"vision_config": {"text_hidden_size": DIM}, "text_config": {"unpadded_vocab_size": VOCAB}},
+    "inkling2_loop": {"vision_config": {"text_hidden_size": DIM}, "text_config": {"unpadded_vocab_size": VOCAB}},
+    "inkling2_loop_text": {"unpadded_vocab_size": VOCAB},
     "inkling2_text": {"unpadded_vocab_size": VOCAB},
     "longformer": {"attention_window": 4},
     "luke": {"entity_vocab_size": 10, "entity_emb_size": 8},
@@ -135,6 +146,7 @@ EXTRA: Mapping[str, dict[str, Any]] = {
     "lfm2_moe": {"layer_types": ["full_attention", "conv"]},
     "mamba2": {"num_heads": 8, "n_groups": 1, "expand": 2},
     "mistral4": {"head_dim": 16},
+    "moonshine_streaming": {"num_key_value_heads": 4},
     "molmo2": {"vision_config": {"image_size": DEFAULT}, "adapter_config": {"vision_feature_layer": [0, -1]}},
     "muse_spark": {"audio_config": {"num_hidden_layers": DEFAULT}},
     "neomme": {"rope_parameters": DEFAULT, "head_dim": 32, "num_attention_heads": 2},
@@ -171,6 +183,12 @@ EXTRA: Mapping[str, dict[str, Any]] = {
 
 # classes that are left out, and why
 UNRUN: Mapping[str, str] = {
+    "Apertus1p5ForConditionalGeneration": "its tokens of sound and pictures need a large vocabulary",
+    "FastVlmForConditionalGeneration": "its vision model needs timm",
+    "Gemma3nForConditionalGeneration": "its vision model needs timm",
+    "Granite4VisionForConditionalGeneration": "its vision features are placed by a map of layers",
+    "OmniASRForConditionalGeneration": "its sound encoder has fixed sizes",
+    "PerceptionLMForConditionalGeneration": "its vision model needs timm",
     "Llama4ForConditionalGeneration": "its forward pass asks its text model's output for what that has not",
     "ElectraForPreTraining": "it tells words apart and has no head",
     "FunnelForPreTraining": "it tells words apart and has no head",
