@@ -1,6 +1,7 @@
 """The readout from config and tensors: what is known, what is refused, and the arithmetic around the head."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -272,9 +273,29 @@ def test_scales_that_are_not_above_zero(value: float, tmp_path: Path) -> None:
         readout_of(tmp_path, {"model_type": "granite", "logits_scaling": value}, EMBEDDING | NORM)
 
 
-@pytest.mark.parametrize("kind", [*CLOSED, *WRAPPERS, *RECIPES])
-def test_any_type_opens_for_rows(kind: str, tmp_path: Path) -> None:
+# one type of each row
+ROWS = {recipe: kind for kind, recipe in RECIPES.items()}.values()
+
+
+@pytest.mark.parametrize("kinds", [CLOSED, WRAPPERS, ROWS], ids=["closed", "wrappers", "recipes"])
+def test_any_type_opens_for_rows(kinds: Iterable[str], tmp_path: Path) -> None:
     """Whatever the readout says of a checkpoint that calls itself so, its rows are there."""
-    readout = readout_of(tmp_path, {"model_type": kind}, EMBEDDING | NORM)
-    assert readout.known or readout.reason
-    np.testing.assert_array_equal(geo.open_head(tmp_path).rows([2]).shape, (1, DIM))
+    for kind in kinds:
+        readout = readout_of(tmp_path, {"model_type": kind}, EMBEDDING | NORM)
+        assert readout.known != bool(readout.reason), kind
+        assert geo.open_head(tmp_path).rows([2]).shape == (1, DIM)
+
+
+@pytest.mark.parametrize("name", ["consolidated.safetensors", "model.safetensors"])
+def test_a_checkpoint_as_meta_and_mistral_write_it(name: str, tmp_path: Path) -> None:
+    """With params.json and no config.json there are rows and search; what stands around them is not guessed at."""
+    shapes = {"tok_embeddings.weight": (VOCAB, DIM), "output.weight": (VOCAB, DIM), "norm.weight": (DIM,)}
+    tensors = {key: RNG.normal(size=shape).astype(np.float32) for key, shape in shapes.items()}
+    save_file(tensors, tmp_path / name)
+    (tmp_path / "params.json").write_text(json.dumps({"dim": DIM, "norm_eps": 1e-5, "vocab_size": VOCAB}))
+    head = geo.open_head(tmp_path)
+    assert (head.opened.layout.head, head.opened.layout.norm) == ("output.weight", "norm.weight")
+    np.testing.assert_array_equal(head.rows([3]), tensors["output.weight"][[3]])
+    assert head.land("#5 + #7", space="raw", k=3).landings
+    with pytest.raises(ReadoutError, match=r"there is no config\.json with a model_type"):
+        head.logits(np.ones((1, DIM), dtype=np.float32))
