@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow lint bench docs clean
+.PHONY: demo test test-slow fuzz lint bench bench-memory docs clean
 
 demo: .venv/.installed
 	@$(BIN)/geometry snap "sea + horse + emoji" --exclude-inputs --null
@@ -21,6 +21,12 @@ lint: .venv/.tools
 
 bench: .venv/.tools
 	$(BIN)/python benchmarks/table.py
+
+bench-memory: .venv/.tools
+	$(BIN)/python benchmarks/memory.py
+
+fuzz: .venv/.tools
+	$(BIN)/python scripts/fuzz_checkpoints.py --inputs 200000 --seed 0 --workers 2
 
 docs: .venv/.tools
 	$(BIN)/python scripts/make_docs.py

@@ -15,8 +15,13 @@ from typing import Any
 WALL_SECONDS = 20.0
 START_SECONDS = 120.0
 
-# large blocks go back to the system at once, so that the resident set shows what an input takes
-MALLOC = {"MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_ARENA_MAX": "1"}
+WORKER = Path(__file__).with_name("worker.py")
+
+# one thread each; large blocks go back to the system at once, so that the resident set shows what an input takes
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
+    "MALLOC_MMAP_THRESHOLD_": "262144", "MALLOC_TRIM_THRESHOLD_": "262144", "MALLOC_ARENA_MAX": "1",
+}  # fmt: skip
 
 
 @dataclass
@@ -64,9 +69,9 @@ class Worker:
     def __init__(self, seed: int, first: int, stop: int, step: int) -> None:
         self.seed, self.next, self.stop, self.step = seed, first, stop, step
         self.current, self.since, self.rest = -1, time.monotonic(), b""
-        arguments = [sys.executable, str(Path(__file__).with_name("worker.py")), *map(str, (seed, first, stop, step))]
+        arguments = [sys.executable, str(WORKER), *map(str, (seed, first, stop, step))]
         self.process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **MALLOC}
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT}
         )
         assert self.process.stdout is not None
         self.pipe = self.process.stdout
@@ -101,9 +106,9 @@ class Worker:
         return self.process.wait()
 
 
-def run(inputs: int, seed: int, workers: int, seconds: float, progress: bool = True) -> Tally:
+def run(inputs: int, seed: int, workers: int, seconds: float = float("inf")) -> Tally:
     """Go through inputs 0 to ``inputs`` of a seed, or as many as there is time for."""
-    tally, start, told = Tally(), time.monotonic(), 0.0
+    tally, start, told = Tally(), time.monotonic(), time.monotonic()
     selector = selectors.DefaultSelector()
     running = {Worker(seed, n, inputs, workers) for n in range(workers)}
     for worker in running:
@@ -130,7 +135,7 @@ def run(inputs: int, seed: int, workers: int, seconds: float, progress: bool = T
             if (fresh := worker.after()) is not None:
                 running.add(fresh)
                 selector.register(fresh.pipe, selectors.EVENT_READ, fresh)
-        if progress and time.monotonic() - told > 30:
+        if time.monotonic() - told > 30:
             told = time.monotonic()
             sys.stderr.write(f"{tally.inputs:,} inputs, {len(tally.faults)} findings\n")
     for worker in running:

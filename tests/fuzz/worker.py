@@ -16,8 +16,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-
 import numpy as np
 from journey import CANARY, travel
 from mutations import Folder, mutated, write
@@ -83,13 +81,14 @@ def main(seed: int, first: int, stop: int, step: int) -> None:
             folder.mkdir()
             size = write(folder, files)
             geometry.tokens.regime.catalogue = lambda n=number: few if n % WHOLE_CATALOGUE else whole
-            _say("end", number=number, kind=kind, size=size, **_measured(guard, folder, size, random))
+            _say("end", number=number, kind=kind, size=size, **measured(guard, folder, size, random))
             shutil.rmtree(folder)
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def _measured(guard: Guard, folder: Path, size: int, random: Any) -> dict[str, Any]:
+def measured(guard: Guard, folder: Path, size: int, random: Any) -> dict[str, Any]:
+    """Go through one folder and return what it took, and the fault if there was one."""
     _reset_peak()
     before, start, fault = _status("VmRSS"), time.process_time(), ""
     resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + ADDRESS_BYTES, -1))
@@ -122,9 +121,13 @@ def _signature(error: BaseException) -> str:
     return f"{type(error).__name__} in {Path(last.filename).name}:{last.lineno} {last.name}: {str(error)[:160]!r}"
 
 
+def canary_rows() -> tuple[str, list[int], bytes]:
+    """Return a head whose every number is the one that stands outside the folders."""
+    return "F32", [330, DIM], np.full((330, DIM), CANARY, dtype="<f4").tobytes()
+
+
 def _canary(base: Path) -> None:
-    rows = np.full((330, DIM), CANARY, dtype="<f4")
-    (base / "canary.safetensors").write_bytes(pack({"lm_head.weight": ("F32", [330, DIM], rows.tobytes())}))
+    (base / "canary.safetensors").write_bytes(pack({"lm_head.weight": canary_rows()}))
     (base / "canary").mkdir()
     (base / "canary" / "tokenizer.json").write_bytes(seeds()[0]["tokenizer.json"])
 
