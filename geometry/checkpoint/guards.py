@@ -13,6 +13,9 @@ from typing import Any
 from geometry.errors import CheckpointError
 
 MAX_JSON_BYTES = 16 * 2**20
+
+MAX_INDEX_BYTES = 64 * 2**20
+"""An index has a line for every tensor, of which the largest mixtures of experts have 150,000."""
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -104,13 +107,15 @@ def check_not_a_pointer(start: bytes, file: Path) -> None:
         )
 
 
-def read_json(path: Path, folder: Path, *, unique_keys: bool = False) -> tuple[dict[str, Any], int]:
+def read_json(
+    path: Path, folder: Path, *, unique_keys: bool = False, limit: int = MAX_JSON_BYTES
+) -> tuple[dict[str, Any], int]:
     """Return the JSON object in ``path`` and its size in bytes, which is checked before a byte is read."""
     with opened(path, inside=folder) as fd:
         size = os.fstat(fd).st_size
-        if size > MAX_JSON_BYTES:
+        if size > limit:
             raise CheckpointError(
-                f"{path} has {size:,} bytes; expected at most {MAX_JSON_BYTES:,}; this is no file of a usual checkpoint"
+                f"{path} has {size:,} bytes; expected at most {limit:,}; this is no file of a usual checkpoint"
             )
         data = read_at(fd, 0, size)
     check_not_a_pointer(data, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from geometry.checkpoint.guards import opened, read_json, shard_name
+from geometry.checkpoint.guards import MAX_INDEX_BYTES, opened, read_json, shard_name
 from geometry.checkpoint.header import TensorInfo, Tensors, read_header, short
 from geometry.checkpoint.reads import Reads
 from geometry.errors import CheckpointError
@@ -105,7 +105,7 @@ def is_present(path: Path) -> bool:
 def _read_index(folder: Path, reads: Reads) -> Weights:
     """Return the tensors that a folder's index places; of the shards only the presence and size are looked at."""
     path = folder / INDEX
-    index, size = read_json(path, folder, unique_keys=True)
+    index, size = read_json(path, folder, unique_keys=True, limit=MAX_INDEX_BYTES)
     reads.add_file(INDEX, size)
     placed = weight_map(index, path)
     total = 0

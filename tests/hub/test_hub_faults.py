@@ -107,6 +107,8 @@ LASTING: dict[str, tuple[dict[str, object], str]] = {
     "the file changes after its header": ({"change_after": 1}, "entity tag went from"),
     "the Hub lists another size": ({"edit_size": lambda size: size + 1}, "changed while it was read"),
     "sent to a file": ({"redirect": "file:///etc/passwd"}, "expected an https address"),
+    "sent to a host that is none": ({"redirect": "http://[bad/x"}, "expected an https address"),
+    "sent to a port that is none": ({"redirect": "http://localhost:99999999/x"}, "expected an https address"),
     "sent nowhere": ({"redirect": "http://"}, "redirected more than"),
     "sent to another scheme": ({"redirect": "ftp://127.0.0.1/x"}, "expected an https address"),
     "the store says 404": ({"store_says": 404}, "answers 404"),

@@ -11,8 +11,9 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from geometry.checkpoint.header import TensorInfo
-from geometry.checkpoint.hub.remote import RemoteFile
+from geometry.checkpoint.hub.kept import UnwritableError
+from geometry.checkpoint.hub.remote import Piece, RemoteFile
+from geometry.checkpoint.hub.wire import UnreachableError
 from geometry.errors import CheckpointError
 from geometry.progress import fetching
 
@@ -22,14 +23,6 @@ CHUNK = 8 * 2**20
 WORKERS = 8
 SPARE_BYTES = 64 * 2**20
 ALIGNMENT = 64
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A tensor to fetch, and the file it lies in."""
-
-    file: RemoteFile
-    info: TensorInfo
 
 
 @dataclass(frozen=True)
@@ -55,34 +48,47 @@ def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> dict[str, 
         The SHA-256 of each tensor's bytes, by name.
 
     Raises:
-        CheckpointError: they do not come, changed meanwhile, or cannot be written; what came is kept for the next
-            run, unless it is not to be trusted.
+        UnreachableError, UnwritableError: they do not come, or cannot be written; what came is there for the next run.
+        CheckpointError: they are not to be trusted; nothing of them is left.
     """
     header, starts = _header(pieces)
     total = len(header) + sum(piece.info.nbytes for piece in pieces)
     _check_space(path, total)
-    chunks = [
-        _Chunk(piece.file, start, min(start + CHUNK, piece.info.offset + piece.info.nbytes), target + done)
-        for piece, target in zip(pieces, starts, strict=True)
-        for done in range(0, piece.info.nbytes, CHUNK)
-        for start in (piece.info.offset + done,)
-    ]
-    journal = _Journal(path.with_suffix(".journal"), _describe(pieces, header))
     try:
+        journal = _Journal(path.with_suffix(".journal"), _describe(pieces, header))
         with _Target(path, header, total) as target:
-            missing = [(n, chunk) for n, chunk in enumerate(chunks) if not journal.holds(n, chunk, target)]
-            here = total - sum(chunk.stop - chunk.start for _, chunk in missing)
-            with fetching(label, total=total, done=here) as advance:
-                _fetch_all(missing, target, journal, advance)
+            _fill(target, _chunks(pieces, starts), journal, total, label)
             return {
                 piece.info.name: target.sha256(start, piece.info.nbytes)
                 for piece, start in zip(pieces, starts, strict=True)
             }
+    except (UnreachableError, UnwritableError):
+        raise
+    except CheckpointError:
+        for made in (path, path.with_suffix(".journal")):
+            made.unlink(missing_ok=True)
+        raise
     except OSError as error:
-        raise CheckpointError(
-            f"{path} cannot be written: {(error.strerror or str(error)).lower()}; "
-            "make room, or set GEOMETRY_CACHE to another folder"
-        ) from error
+        raise UnwritableError.of(path, error) from error
+
+
+def _chunks(pieces: Sequence[Piece], starts: Sequence[int]) -> list[_Chunk]:
+    """Cut tensors, which start at ``starts`` in the local file, into what one request asks for."""
+    chunks = []
+    for piece, target in zip(pieces, starts, strict=True):
+        first, nbytes = piece.info.offset, piece.info.nbytes
+        for done in range(0, nbytes, CHUNK):
+            stop = min(done + CHUNK, nbytes)
+            chunks.append(_Chunk(piece.file, first + done, first + stop, target + done))
+    return chunks
+
+
+def _fill(target: "_Target", chunks: Sequence[_Chunk], journal: "_Journal", total: int, label: str) -> None:
+    """Fetch every chunk that an earlier run did not leave in the file."""
+    missing = [(n, chunk) for n, chunk in enumerate(chunks) if not journal.holds(n, chunk, target)]
+    here = total - sum(chunk.stop - chunk.start for _, chunk in missing)
+    with fetching(label, total=total, done=here) as advance:
+        _fetch_all(missing, target, journal, advance)
 
 
 def _fetch_all(
@@ -222,7 +228,7 @@ def _check_space(path: Path, total: int) -> None:
     held = path.stat().st_blocks * 512 if path.exists() and hasattr(os.stat_result, "st_blocks") else 0
     free = shutil.disk_usage(path.parent).free + held
     if total + SPARE_BYTES > free:
-        raise CheckpointError(
+        raise UnwritableError(
             f"{path} would take {total:,} bytes and {free:,} are free there; make room, or set GEOMETRY_CACHE to "
             "another folder"
         )

@@ -3,34 +3,53 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import geometry
 from geometry.atomic import replace_file
 from geometry.checkpoint.guards import MAX_JSON_BYTES, parse_json
-from geometry.checkpoint.header import TensorInfo, Tensors, short
-from geometry.checkpoint.hub.download import Piece, fetch_tensors
-from geometry.checkpoint.hub.kept import WEIGHTS, Cache, Kept, Kind, now, unwritable, user_cache
+from geometry.checkpoint.header import Tensors, short
+from geometry.checkpoint.hub.download import fetch_tensors
+from geometry.checkpoint.hub.kept import WEIGHTS, Cache, Kept, Kind, UnwritableError, now, user_cache
 from geometry.checkpoint.hub.listing import Listing, list_files
 from geometry.checkpoint.hub.names import HubName, is_commit
-from geometry.checkpoint.hub.remote import RemoteShards
+from geometry.checkpoint.hub.remote import open_weights
 from geometry.checkpoint.hub.wire import UnreachableError, Wire
 from geometry.checkpoint.layout import HeadLayout, find_layout
 from geometry.checkpoint.reads import Origin
-from geometry.checkpoint.shards import INDEX, SINGLE, IndexedTensors, choose_weights, weight_map
+from geometry.checkpoint.shards import INDEX, SINGLE
 from geometry.errors import CheckpointError
 from geometry.progress import tell
 
 CONFIG = "config.json"
 EMBEDDING = "embedding.safetensors"
-MAX_INDEX_BYTES = 64 * 2**20
 MAX_TOKENIZER_BYTES = 64 * 2**20
 MAX_BESIDE_BYTES = 256 * 2**20
 """The largest tensor beside the head itself: a scale for every few of its numbers."""
 
 _TOKENIZERS = re.compile(r"tokenizer\.json|tokenizer\.model|[\w-][\w.-]*\.tiktoken", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came of a repository, for the record.
+
+    Attributes:
+        layout: which tensors are the head and what stands around it; None of a tokenizer alone.
+        tensors: where each tensor came from, and its SHA-256.
+        files: sizes and SHA-256 of the small files.
+        bytes_total: of the whole checkpoint's weights and these files; None where the Hub lists no sizes.
+    """
+
+    layout: HeadLayout | None
+    tensors: tuple[dict[str, Any], ...]
+    files: Mapping[str, dict[str, Any]]
+    bytes_total: int | None
+
+
+Fetch = Callable[[Wire, Listing, Path], Fetched]
 
 
 class NothingKeptError(CheckpointError):
@@ -86,21 +105,20 @@ def keep_embedding(kept: Kept, tensor: str) -> tuple[Path, int]:
     with cache.locked(name):
         if not path.is_file():
             listing = list_files(wire, name)
-            tensors, shards = _open_weights(wire, listing)[:2]
             partial = path.with_suffix(".partial")
-            fetch_tensors([_piece(tensors[tensor], shards)], partial, f"{origin.repo} {tensor}")
+            fetch_tensors([open_weights(wire, listing).piece(tensor)], partial, f"{origin.repo} {tensor}")
             partial.with_suffix(".journal").unlink(missing_ok=True)
             partial.replace(path)
     return path, wire.bytes_received
 
 
-def _keep(kind: Kind, name: HubName, fetch: Callable[[Wire, Listing, Path], dict[str, Any]]) -> Kept:
+def _keep(kind: Kind, name: HubName, fetch: Fetch) -> Kept:
     """Return an entry of the cache, fetched first where it is not there."""
     cache = user_cache()
     if is_commit(name.revision):
         kept = _find(cache, kind, name, name.revision)
         if kept is not None:
-            return kept
+            return _asked_for(kept, name)
     wire = Wire(str(name))
     try:
         listing = list_files(wire, name)
@@ -111,7 +129,12 @@ def _keep(kind: Kind, name: HubName, fetch: Callable[[Wire, Listing, Path], dict
             kept = _find(cache, kind, name, listing.commit) or _make(cache, kind, listing, wire, fetch)
             cache.note_commit(name, listing.commit)
     except OSError as error:
-        raise unwritable(cache.root, error) from error
+        raise UnwritableError.of(cache.root, error) from error
+    return _asked_for(kept, name)
+
+
+def _asked_for(kept: Kept, name: HubName) -> Kept:
+    """Return an entry as it is asked for now, whatever it was called when it was fetched."""
     return replace(kept, origin=replace(kept.origin, revision=name.revision))
 
 
@@ -128,17 +151,15 @@ def _without_network(cache: Cache, kind: Kind, name: HubName, error: Unreachable
     if known is None or kept is None:
         raise NothingKeptError(f"{error}; nothing of {name.repo} at {name.revision} is kept in {cache.root}") from error
     tell(f"{error}; using {name.repo} as kept: commit {known[0][:12]}, where {name.revision} stood at {known[1]}")
-    return replace(kept, origin=replace(kept.origin, revision=name.revision))
+    return _asked_for(kept, name)
 
 
-def _make(
-    cache: Cache, kind: Kind, listing: Listing, wire: Wire, fetch: Callable[[Wire, Listing, Path], dict[str, Any]]
-) -> Kept:
+def _make(cache: Cache, kind: Kind, listing: Listing, wire: Wire, fetch: Fetch) -> Kept:
     """Fetch an entry and publish it. What came is left for the next run only where nothing spoke against it."""
     partial = cache.start(kind, listing.name, listing.commit)
     try:
-        record = fetch(wire, listing, partial)
-    except UnreachableError:
+        fetched = fetch(wire, listing, partial)
+    except (UnreachableError, UnwritableError):
         raise
     except CheckpointError:
         cache.discard(partial)
@@ -149,70 +170,51 @@ def _make(
         commit=listing.commit,
         endpoint=wire.endpoint,
         bytes_read=wire.bytes_received,
-        bytes_total=record.pop("bytes_total"),
+        bytes_total=fetched.bytes_total,
         fetched=now(),
         version=geometry.__version__,
     )
-    layout: HeadLayout | None = record.get("layout")
-    told = {"origin": asdict(origin), **record, "layout": None if layout is None else asdict(layout)}
-    folder = cache.publish(kind, listing.name, partial, told, listing.commit)
-    return Kept(folder, origin, layout)
+    record = {
+        "origin": asdict(origin),
+        "layout": None if fetched.layout is None else asdict(fetched.layout),
+        "tensors": fetched.tensors,
+        "files": fetched.files,
+    }
+    folder = cache.publish(kind, listing.name, partial, record, listing.commit)
+    return Kept(folder, origin, fetched.layout)
 
 
-def _fetch_tokenizer(wire: Wire, listing: Listing, folder: Path) -> dict[str, Any]:
+def _fetch_tokenizer(wire: Wire, listing: Listing, folder: Path) -> Fetched:
     """Fetch what a vocabulary is read from."""
     names = _tokenizer_files(listing)
     if not names:
         raise CheckpointError(f"{wire.what} has no tokenizer: a tokenizer.json or a tiktoken file was expected")
     files = {name: _small_file(wire, listing, name, folder, MAX_TOKENIZER_BYTES) for name in names}
-    return {"files": files, "bytes_total": sum(file["nbytes"] for file in files.values())}
+    return Fetched(None, (), files, sum(file["nbytes"] for file in files.values()))
 
 
-def _fetch_head(wire: Wire, listing: Listing, folder: Path) -> dict[str, Any]:
+def _fetch_head(wire: Wire, listing: Listing, folder: Path) -> Fetched:
     """Fetch config, tokenizer and the head's tensors with what stands around it."""
-    tensors, shards, weights_total, index_bytes = _open_weights(wire, listing)
+    weights = open_weights(wire, listing)
     files: dict[str, dict[str, Any]] = {}
     config: Mapping[str, Any] = {}
     if CONFIG in listing.sizes:
         files[CONFIG] = _small_file(wire, listing, CONFIG, folder, MAX_JSON_BYTES)
         config = parse_json((folder / CONFIG).read_bytes(), Path(CONFIG), "JSON", unique_keys=False)
-    layout = find_layout(tensors, config)
-    wanted = [tensors[name] for name in _around(layout, tensors)]
-    for info in wanted[1:]:
-        if info.nbytes > MAX_BESIDE_BYTES:
+    layout = find_layout(weights.tensors, config)
+    pieces = [weights.piece(name) for name in _around(layout, weights.tensors)]
+    for piece in pieces[1:]:
+        if piece.info.nbytes > MAX_BESIDE_BYTES:
             raise CheckpointError(
-                f"{wire.what}: tensor {short(info.name)} takes {info.nbytes:,} bytes; expected at most "
+                f"{wire.what}: tensor {short(piece.info.name)} takes {piece.info.nbytes:,} bytes; expected at most "
                 f"{MAX_BESIDE_BYTES:,} of what stands beside a head"
             )
     for name in _tokenizer_files(listing):
         files[name] = _small_file(wire, listing, name, folder, MAX_TOKENIZER_BYTES)
-    pieces = [_piece(info, shards) for info in wanted]
     digests = fetch_tensors(pieces, folder / WEIGHTS, listing.name.repo)
-    small = sum(file["nbytes"] for file in files.values()) + index_bytes
-    return {
-        "layout": layout,
-        "tensors": [_provenance(piece, digests[piece.info.name]) for piece in pieces],
-        "files": files,
-        "bytes_total": None if weights_total is None else weights_total + small,
-    }
-
-
-def _open_weights(wire: Wire, listing: Listing) -> tuple[Tensors, RemoteShards, int | None, int]:
-    """Return a repository's tensors, its shards, the bytes of its weights, and those of the index that was read."""
-    shards = RemoteShards(wire, listing.name.repo, listing.commit, listing.sizes)
-    chosen = choose_weights(listing.sizes.keys())
-    if chosen is None:
-        raise CheckpointError(_no_weights(wire.what, listing))
-    if chosen != INDEX:
-        header = shards.header(chosen)
-        return header, shards, shards.files[chosen].identity.size, 0  # type: ignore[union-attr]
-    path = Path(listing.name.repo) / INDEX
-    content = listing.small(wire, INDEX, limit=MAX_INDEX_BYTES)
-    placed = weight_map(parse_json(content, path, "JSON", unique_keys=True), path)
-    sizes = [listing.sizes.get(shard) for shard in set(placed.values())]
-    total = sum(size for size in sizes if size is not None)
-    tensors = IndexedTensors(path, placed, shards.header)
-    return tensors, shards, None if None in sizes else total, len(content)
+    told = tuple({**piece.to_dict(), "sha256": digests[piece.info.name]} for piece in pieces)
+    small = sum(file["nbytes"] for file in files.values()) + weights.index_bytes
+    return Fetched(layout, told, files, None if weights.nbytes is None else weights.nbytes + small)
 
 
 def _around(layout: HeadLayout, tensors: Tensors) -> list[str]:
@@ -222,10 +224,6 @@ def _around(layout: HeadLayout, tensors: Tensors) -> list[str]:
     own += [name for name in tensors if name.rpartition(".")[0] == stem]
     known = [layout.norm, layout.norm_bias, layout.bias]
     return list(dict.fromkeys([layout.head, *(name for name in known if name is not None), *own]))
-
-
-def _piece(info: TensorInfo, shards: RemoteShards) -> Piece:
-    return Piece(shards.files[info.file.relative_to(shards.repo).as_posix()], info)
 
 
 def _tokenizer_files(listing: Listing) -> list[str]:
@@ -239,37 +237,3 @@ def _small_file(wire: Wire, listing: Listing, name: str, folder: Path, limit: in
     content = listing.small(wire, name, limit=limit)
     replace_file(folder / name, content)
     return {"nbytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _provenance(piece: Piece, digest: str) -> dict[str, Any]:
-    """Return where a tensor came from."""
-    info, identity = piece.info, piece.file.identity
-    assert identity is not None
-    return {
-        "name": info.name,
-        "dtype": info.dtype,
-        "shape": info.shape,
-        "sha256": digest,
-        "file": piece.file.name,
-        "offset": info.offset,
-        "nbytes": info.nbytes,
-        "file_size": identity.size,
-        "etag": identity.linked_tag or identity.tag,
-    }
-
-
-def _no_weights(what: str, listing: Listing) -> str:
-    """Return why a repository without a single safetensors file and without an index cannot be opened."""
-    names = listing.sizes.keys()
-    several = sum(name.endswith(".safetensors") and "/" not in name for name in names)
-    if several:
-        return f"{what} holds {several} safetensors files and no {INDEX}; download the one with the head and give it"
-    for ending, says in (
-        (".gguf", "only GGUF files; download one and give it"),
-        ((".bin", ".pt", ".pth", ".ckpt"), "its weights as a pickle, which can run code when it is opened; "
-         "take a revision with safetensors"),
-    ):  # fmt: skip
-        found = sorted(name for name in names if name.endswith(ending))
-        if found:
-            return f"{what} holds {says} ({short(found[0])})"
-    return f"{what} holds no head: expected {WEIGHTS}, {INDEX} or one other *.safetensors; is this a language model?"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from geometry.checkpoint.hub.kept import Cache, Kind, unwritable
+from geometry.checkpoint.hub.kept import Cache, Kind, UnwritableError
 from geometry.checkpoint.hub.names import SCHEME, HubName, is_commit, parse_name
 from geometry.errors import OptionError
 from geometry.tables import Column, Table
@@ -94,7 +94,7 @@ def prune(cache: Cache, names: Collection[str] = (), *, unused_days: float = 0.0
             with cache.locked(HubName(one.repo)):
                 cache.discard(one.folder)
         except OSError as error:
-            raise unwritable(cache.root, error) from error
+            raise UnwritableError.of(cache.root, error) from error
     return gone
 
 

@@ -35,6 +35,16 @@ FORMAT = 1
 """Raised when an older entry can no longer be read; such an entry is fetched again."""
 
 
+class UnwritableError(CheckpointError):
+    """The cache cannot be written; what is in it stays."""
+
+    @classmethod
+    def of(cls, path: Path, error: OSError) -> "UnwritableError":
+        """Return the error for a file or folder of the cache."""
+        reason = (error.strerror or str(error)).lower()
+        return cls(f"{path} cannot be written: {reason}; make room, or set GEOMETRY_CACHE to another folder")
+
+
 @dataclass(frozen=True)
 class Kept:
     """One entry: its folder, where its bytes came from, and, of a head, which tensors it and its surroundings are."""
@@ -124,7 +134,7 @@ class Cache:
                 tell(f"waiting for another process that fetches {name.repo}")
                 lock.acquire()
         except OSError as error:
-            raise unwritable(self.root, error) from error
+            raise UnwritableError.of(self.root, error) from error
         try:
             yield
         finally:
@@ -164,12 +174,6 @@ def user_cache() -> Cache:
     from platformdirs import user_cache_path
 
     return Cache(user_cache_path("geometry", appauthor=False))
-
-
-def unwritable(root: Path, error: OSError) -> CheckpointError:
-    """Return the error for a cache that cannot be written."""
-    reason = (error.strerror or str(error)).lower()
-    return CheckpointError(f"the cache {root} cannot be written: {reason}; set GEOMETRY_CACHE to another folder")
 
 
 def now() -> str:

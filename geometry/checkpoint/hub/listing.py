@@ -14,7 +14,7 @@ from geometry.checkpoint.hub.names import HubName, is_commit
 from geometry.checkpoint.hub.wire import Wire
 from geometry.errors import CheckpointError
 
-MAX_LISTING_BYTES = 32 * 2**20
+MAX_LISTING_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True)

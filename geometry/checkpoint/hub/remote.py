@@ -1,17 +1,29 @@
 """Files and tensors that lie on the Hub: what of them is read comes as byte ranges."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+from geometry.checkpoint.guards import MAX_INDEX_BYTES, parse_json
 from geometry.checkpoint.header import TensorInfo, Tensors, parse_header, short
 from geometry.checkpoint.hub.answers import Identity, changed
+from geometry.checkpoint.hub.listing import Listing
 from geometry.checkpoint.hub.wire import Wire
+from geometry.checkpoint.shards import INDEX, SINGLE, IndexedTensors, choose_weights, weight_map
 from geometry.errors import CheckpointError
 
 FIRST_BYTES = 2**16
 """What is asked for first of a shard: its header's length, and nearly always all of its header."""
+
+_OTHERS = (
+    (".gguf", "only GGUF files; download one and give it"),
+    (
+        (".bin", ".pt", ".pth", ".ckpt"),
+        "its weights as a pickle, which can run code when it is opened; take a revision with safetensors",
+    ),
+)
 
 
 @dataclass(eq=False)
@@ -85,25 +97,91 @@ class RemoteFile:
             self.identity = found
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A tensor, and the remote file it lies in."""
+
+    file: RemoteFile
+    info: TensorInfo
+
+    def to_dict(self) -> dict[str, Any]:
+        """Where it comes from, for the record."""
+        info, identity = self.info, self.file.identity
+        assert identity is not None
+        return {
+            "name": info.name,
+            "dtype": info.dtype,
+            "shape": info.shape,
+            "file": self.file.name,
+            "offset": info.offset,
+            "nbytes": info.nbytes,
+            "file_size": identity.size,
+            "etag": identity.linked_tag or identity.tag,
+        }
+
+
 @dataclass(eq=False)
-class RemoteShards:
-    """The safetensors files of one repository, each opened once."""
+class RemoteWeights:
+    """The tensors of a repository: names are free, and looking one up reads its file's header.
 
-    wire: Wire
-    repo: str
-    commit: str
-    sizes: Mapping[str, int | None]
-    files: dict[str, RemoteFile] = field(default_factory=dict)
+    Attributes:
+        tensors: by name.
+        nbytes: size of the files that hold them; None where the Hub lists no sizes.
+        index_bytes: size of the index that was read, 0 where there is none.
+    """
 
-    def header(self, name: str) -> Tensors:
-        """Return the tensors of one file.
+    tensors: Tensors
+    nbytes: int | None
+    index_bytes: int
+    _files: Mapping[str, RemoteFile]
 
-        Raises:
-            CheckpointError: the repository does not list it, or it cannot be read.
-        """
-        if name not in self.sizes:
+    def piece(self, name: str) -> Piece:
+        """Return a tensor with its file."""
+        info = self.tensors[name]
+        return Piece(self._files[info.file.as_posix()], info)
+
+
+def open_weights(wire: Wire, listing: Listing) -> RemoteWeights:
+    """Find out where a repository's tensors lie.
+
+    Raises:
+        CheckpointError: it has no safetensors weights, or an index or a header that cannot be true.
+    """
+    repo, files = listing.name.repo, {}
+
+    def header(name: str) -> Tensors:
+        if name not in listing.sizes:
             raise CheckpointError(
-                f"{self.wire.what} has no {short(name)}, which its index names; the repository is incomplete"
+                f"{wire.what} has no {short(name)}, which its index names; the repository is incomplete"
             )
-        self.files[name] = RemoteFile(self.wire, self.repo, name, self.commit, self.sizes[name])
-        return self.files[name].header()
+        file = RemoteFile(wire, repo, name, listing.commit, listing.sizes[name])
+        files[file.path.as_posix()] = file
+        return file.header()
+
+    chosen = choose_weights(listing.sizes.keys())
+    if chosen is None:
+        raise CheckpointError(_no_weights(wire.what, listing))
+    if chosen != INDEX:
+        tensors = header(chosen)
+        identity = next(iter(files.values())).identity
+        return RemoteWeights(tensors, identity.size if identity else None, 0, files)
+    path = Path(repo) / INDEX
+    content = listing.small(wire, INDEX, limit=MAX_INDEX_BYTES)
+    placed = weight_map(parse_json(content, path, "JSON", unique_keys=True), path)
+    sizes = [listing.sizes.get(shard) for shard in set(placed.values())]
+    known = [size for size in sizes if size is not None]
+    nbytes = sum(known) if len(known) == len(sizes) else None
+    return RemoteWeights(IndexedTensors(path, placed, header), nbytes, len(content), files)
+
+
+def _no_weights(what: str, listing: Listing) -> str:
+    """Return why a repository without a single safetensors file and without an index cannot be opened."""
+    names = listing.sizes.keys()
+    several = sum(name.endswith(".safetensors") and "/" not in name for name in names)
+    if several:
+        return f"{what} holds {several} safetensors files and no {INDEX}; download the one with the head and give it"
+    for endings, says in _OTHERS:
+        found = sorted(name for name in names if name.endswith(endings))
+        if found:
+            return f"{what} holds {says} ({short(found[0])})"
+    return f"{what} holds no head: expected {SINGLE}, {INDEX} or one other *.safetensors; is this a language model?"

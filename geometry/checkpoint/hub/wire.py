@@ -210,20 +210,20 @@ class Wire:
         hub: Mapping[str, str] = {}
         for _ in range(REDIRECTS + 1):
             sent = ours if origin_of(url) == home else {"user-agent": ours.get("user-agent", "geometry")}
+            wanted = {**sent, "Accept-Encoding": "identity", **headers}
             try:
-                request = session.build_request(
-                    "GET", url, headers={**sent, "Accept-Encoding": "identity", **headers}, timeout=TIMEOUT
-                )
-                if origin_of(url) != home:
-                    request.headers.pop("Authorization", None)
-                    request.headers.pop("Cookie", None)
+                request = session.build_request("GET", url, headers=wanted, timeout=TIMEOUT)
+            except Exception as error:  # httpx's InvalidURL is no kin of its other errors, nor of ValueError
+                raise self._misled(url, file) from error
+            if origin_of(url) != home:  # what the session adds of its own
+                request.headers.pop("Authorization", None)
+                request.headers.pop("Cookie", None)
+            try:
                 answer = session.send(request, stream=True, follow_redirects=False)
             except OfflineModeIsEnabled as error:
                 raise UnreachableError(f"{self.what} cannot be fetched in offline mode (HF_HUB_OFFLINE)") from error
             except HTTPError as error:
                 raise TryAgainError(f"{origin_of(url)} does not answer: {plain(error)}") from error
-            except (ValueError, UnicodeError) as error:
-                raise CheckpointError(f"{self.what}: {file} is sent to an address that is none; give up") from error
             try:
                 if answer.status_code in (301, 302, 303, 307, 308) and "location" in answer.headers:
                     hub = hub or answer.headers
@@ -249,11 +249,14 @@ class Wire:
         except ValueError:
             safe = False
         if not safe:
-            raise CheckpointError(
-                f"{self.what}: {file} is redirected to {short(location[:60])}; expected an https address; "
-                "do not trust this server"
-            )
+            raise self._misled(location, file)
         return target
+
+    def _misled(self, location: str, file: str) -> CheckpointError:
+        where = short(location.partition("?")[0][:60])  # what follows may be a signature
+        return CheckpointError(
+            f"{self.what}: {file} is redirected to {where}; expected an https address; do not trust this server"
+        )
 
     def _blocks(self, answer: Answer, file: str) -> Iterator[bytes]:
         """Yield a body as it comes, counted; a stream that breaks or dawdles is asked for again."""
