@@ -11,15 +11,18 @@ from tiny_models import classes, tiny_model
 from geometry.checkpoint import find_layout, open_checkpoint
 from geometry.recipes import CLOSED, RECIPES, WRAPPERS
 
-# the first of several heads, and the last of several embeddings
-SEVERAL = ("musicgen", "musicgen_melody")
-
 
 def weight(module: Any) -> np.ndarray | None:
     """A module's weight, or that of the first of a list of modules."""
     inner = module[0] if hasattr(module, "__getitem__") else module
     held = getattr(inner, "weight", None)
     return None if held is None else held.detach().numpy()
+
+
+def _output_embeddings(model: Any) -> Any:
+    """The head that the model names, or that a model inside it does."""
+    inner = (module for module in model.modules() if hasattr(module, "get_output_embeddings"))
+    return next(head for head in (module.get_output_embeddings() for module in inner) if head is not None)
 
 
 def check(model: Any, folder: Path) -> None:
@@ -29,7 +32,7 @@ def check(model: Any, folder: Path) -> None:
     layout = find_layout(checkpoint.tensors, checkpoint.config)
     closed = model.config.model_type in CLOSED
     passed = None if closed else run(model, shrink=False)
-    head = model.get_output_embeddings() if passed is None else passed.head
+    head = _output_embeddings(model) if passed is None else passed.head
     rows = checkpoint.matrix(layout.head).rows(range(checkpoint.matrix(layout.head).shape[0]))
     np.testing.assert_array_equal(rows, weight(head))
     if layout.tied:
