@@ -29,12 +29,12 @@ def write_head(folder: Path, vocab: int, dim: int, *, words: bool = False) -> No
     if words:
         tensors["model.norm.weight"] = torch.rand(dim, generator=generator).to(torch.bfloat16) + 0.5
         config["rms_norm_eps"] = 1e-5
-        (folder / "tokenizer.json").write_text(_tokenizer(vocab), encoding="utf-8")
+        (folder / "tokenizer.json").write_text(words_tokenizer(vocab), encoding="utf-8")
     save_file(tensors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def _tokenizer(vocab: int) -> str:
+def words_tokenizer(vocab: int) -> str:
     """The organism's tokenizer, with made-up words up to ``vocab`` ids."""
     path = data_folder() / "organisms" / "whole" / "tokenizer.json"
     tokenizer = json.loads(path.read_text(encoding="utf-8"))

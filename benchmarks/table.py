@@ -5,7 +5,8 @@
 Cold starts are new processes on a warm disk cache, the median of nine; the limit is an interpreter that does nothing.
 Searches run on a head made by seed, prepared (mask, mean and lengths computed once), in space ``raw``; the limits are
 one pass over the head's bytes and the bare product in float32, the rival is ``faiss.knn`` on a float32 copy. Names and
-explanations: ``benchmarks/phantoms.py``.
+explanations: ``benchmarks/phantoms.py``. Memory, on a head of 2.1 GB in a sparse file: ``benchmarks/memory.py``, left
+out with ``--no-memory``.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import faiss
 import numpy as np
 import torch
 from heads import write_head
+from memory import memory_table
 from phantoms import phantom_rows
 from timing import fewest
 
@@ -95,6 +97,7 @@ def main() -> None:
     parser.add_argument("--vocab", type=int, default=32_000)
     parser.add_argument("--dim", type=int, default=1024)
     parser.add_argument("--cold-only", action="store_true")
+    parser.add_argument("--no-memory", action="store_true", help="leave the 2.1 GB head out: it takes minutes")
     asked = parser.parse_args()
     rows = cold_rows()
     if not asked.cold_only:
@@ -105,6 +108,8 @@ def main() -> None:
     columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
     title = (f"geometry {geo.__version__} on {platform.machine()}, {torch.get_num_threads()} threads",)
     print(Table(title, columns, tuple(rows)).text())
+    if not asked.cold_only and not asked.no_memory:
+        print(memory_table(128_256, 8_192).text())
 
 
 if __name__ == "__main__":
