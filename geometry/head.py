@@ -284,7 +284,7 @@ def open_head(spec: str | os.PathLike[str], *, max_memory: int | None = None) ->
     """Open a checkpoint's head, and nothing else of it.
 
     Args:
-        spec: a folder, one safetensors file, a bundled name such as ``organism``, or a model on the Hub such as
+        spec: a folder, one safetensors or GGUF file, a bundled name such as ``organism``, or a model on the Hub such as
             ``org/model`` or ``hf://org/model@revision``, of which the head alone is fetched and kept.
         max_memory: bytes of rows that may stay in memory; a larger head is let go of block by block.
 

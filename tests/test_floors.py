@@ -119,10 +119,11 @@ def test_the_floors_test_can_fail():
 
 HEAVY = ("torch", "faiss", "umap", "transformers", "matplotlib", "sklearn", "pandas", "scipy", "pyarrow", "gguf")
 NETWORKED = ("huggingface_hub", "httpx", "httpx2", "filelock", "platformdirs")
+SEEN = HEAVY + NETWORKED
 
 
 def _loaded(code: str) -> set[str]:
-    report = f"{code}\nimport sys\nprint('\\n'.join(m for m in {HEAVY + NETWORKED!r} if m in sys.modules), file=sys.stderr)"
+    report = f"{code}\nimport sys\nprint('\\n'.join(m for m in {SEEN!r} if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
     return set(done.stderr.split())
 

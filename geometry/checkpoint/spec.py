@@ -59,17 +59,17 @@ def find_place(spec: str | os.PathLike[str], *, only_tokenizer: bool = False) ->
     name = hub.parse_name(given)
     if name is None:
         raise CheckpointError(
-            f"no such head: {given!r}; expected a folder, a safetensors file, a bundled name ({_present()}) "
-            "or org/model on the Hub; check the path"
+            f"no such head: {given!r}; expected a folder, a .safetensors or .gguf file, a bundled name "
+            f"({_present()}) or org/model on the Hub; check the path"
         )
     try:
         if only_tokenizer:
             return Place(name.repo, f"hf://{name}", hub.keep_tokenizer(name))
         kept = hub.keep_head(name)
-    except hub.NothingKeptError:
+    except (hub.NothingKeptError, hub.NoSuchModelError) as error:
         snapshot = hub.find_snapshot(name)
         if snapshot is None:
-            raise
+            raise CheckpointError(f"no folder or file {given!r} here; on the Hub: {error}") from error
         return Place(name.repo, str(snapshot), snapshot)
     return Place(name.repo, f"hf://{name.repo}@{kept.origin.commit}", kept.folder, kept)
 

@@ -14,7 +14,7 @@ HeadOption = Annotated[
     str,
     typer.Option(
         "-H", "--head", metavar="HEAD", envvar="GEOMETRY_HEAD",
-        help="A checkpoint folder, one .safetensors file, a bundled name, or org/model[@revision] on the Hub.",
+        help="A folder, a .safetensors or .gguf file, a bundled name, or org/model[@revision] on the Hub.",
     ),
 ]  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]

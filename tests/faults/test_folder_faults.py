@@ -9,7 +9,7 @@ import pytest
 from forged import entry, forge, write_head, write_sharded
 
 from geometry.checkpoint import find_layout, open_checkpoint
-from geometry.checkpoint.guards import MAX_JSON_BYTES
+from geometry.checkpoint.guards import MAX_INDEX_BYTES, MAX_JSON_BYTES
 from geometry.errors import CheckpointError
 
 INDEX = "model.safetensors.index.json"
@@ -57,9 +57,9 @@ def test_a_shard_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_tensor_that_its_shard_lacks(tmp_path: Path) -> None:
-    folder = write_sharded(tmp_path, {"model.norm.weight": "a.safetensors"})
+    folder = write_sharded(tmp_path, {"model.embed_tokens.weight": "a.safetensors"})
     checkpoint = open_checkpoint(folder)
-    with pytest.raises(CheckpointError, match=r'places tensor "model.norm.weight" in "a.safetensors", which does'):
+    with pytest.raises(CheckpointError, match=r'places tensor "model.embed_tokens.weight" in "a.safetensors", which'):
         find_layout(checkpoint.tensors, checkpoint.config)
 
 
@@ -164,13 +164,13 @@ def test_a_folder_in_place_of_a_file(tmp_path: Path) -> None:
     assert "not a regular file" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("file", ["config.json", INDEX])
-def test_oversize_json_is_refused_unread(file: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "limit"), [("config.json", MAX_JSON_BYTES), (INDEX, MAX_INDEX_BYTES)])
+def test_oversize_json_is_refused_unread(file: str, limit: int, tmp_path: Path) -> None:
     if file == "config.json":
         write_head(tmp_path / "model.safetensors")
     with (tmp_path / file).open("wb") as sparse:
-        sparse.truncate(MAX_JSON_BYTES + 1)
-    assert "expected at most 16,777,216" in refusal(tmp_path)
+        sparse.truncate(limit + 1)
+    assert f"expected at most {limit:,}" in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -216,16 +216,17 @@ def test_a_file_of_another_kind(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "says"),
     [
-        ("", "no such head: ''; expected a folder, a safetensors file or a bundled name (organism"),
+        ("", "no such head: ''; expected a folder, a .safetensors or .gguf file, a bundled name (organism"),
         ("nothing", "no such head: 'nothing'"),
         ("a\0b", "no such head"),
         ("x" * 5000, "no such head"),
-        ("org/model", "names on the Hub cannot be opened yet"),
-        ("org/model@main", "names on the Hub cannot be opened yet"),
-        ("hf://org/model", "names on the Hub cannot be opened yet"),
+        ("org/model", "no folder or file 'org/model' here; on the Hub: org/model@main: the list of its files did not"),
+        ("hf://org/model@v1", "nothing of org/model at v1 is kept in"),
     ],
 )
-def test_no_such_head(spec: str, says: str) -> None:
+def test_no_such_head(spec: str, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("geometry.checkpoint.hub.wire.PAUSE", 0.001)
     assert says in refusal(spec)
 
 

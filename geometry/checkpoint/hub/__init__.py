@@ -1,5 +1,6 @@
 """Heads from the Hub: a model's name → a small folder with its head alone, fetched by byte ranges and kept."""
 
+from geometry.checkpoint.hub.answers import NoSuchModelError
 from geometry.checkpoint.hub.fetch import NothingKeptError, find_snapshot, keep_embedding, keep_head, keep_tokenizer
 from geometry.checkpoint.hub.holdings import Holding, holdings, prune, table
 from geometry.checkpoint.hub.kept import Kept, user_cache
@@ -9,6 +10,7 @@ __all__ = [
     "Holding",
     "HubName",
     "Kept",
+    "NoSuchModelError",
     "NothingKeptError",
     "find_snapshot",
     "holdings",

@@ -13,6 +13,10 @@ from geometry.errors import CheckpointError
 MAX_ERROR_BYTES = 2**16
 
 
+class NoSuchModelError(CheckpointError):
+    """The Hub knows no model of that name, or does not tell us that it does."""
+
+
 @dataclass(frozen=True)
 class Identity:
     """What tells one version of a file from another: its size, and the entity tags of those who serve it."""
@@ -135,8 +139,8 @@ def refusal(answer: Answer, what: str, file: str, endpoint: str) -> CheckpointEr
     except errors.RevisionNotFoundError:
         reason = "is not there: the model has no such branch, tag or commit; check what follows the @"
     except errors.RepositoryNotFoundError:
-        reason = (
-            f"is not on {endpoint}, or is private and no token with access was sent; check the name, or log in "
+        return NoSuchModelError(
+            f"{what} is not on {endpoint}, or is private and no token with access was sent; check the name, or log in "
             "with `hf auth login` or HF_TOKEN"
         )
     except errors.EntryNotFoundError:

@@ -31,8 +31,8 @@ from geometry.checkpoint.hub.answers import (
 )
 from geometry.errors import CheckpointError
 
-TRIES = 5
-"""Requests in a row that bring nothing, after which the Hub is given up on."""
+TRIES, UNANSWERED_TRIES = 5, 3
+"""Requests in a row that bring nothing, after which the Hub is given up on; fewer where nobody answers at all."""
 
 REQUESTS = 500
 """Requests for one stretch of bytes, however little each of them brings."""
@@ -62,6 +62,7 @@ class TryAgainError(Exception):
 
     reason: str
     wait: float | None = None
+    answered: bool = True
 
 
 @dataclass(eq=False)
@@ -176,7 +177,8 @@ class Wire:
             except TryAgainError as again:
                 requests += 1
                 failures = 0 if so_far() > before else failures + 1
-                if failures >= TRIES or requests >= REQUESTS:
+                tries = TRIES if again.answered else UNANSWERED_TRIES
+                if failures >= tries or requests >= REQUESTS:
                     raise self._given_up(file, again.reason, requests) from again
                 if failures or again.wait is not None:
                     self._pause(again, failures, file)
@@ -223,7 +225,7 @@ class Wire:
             except OfflineModeIsEnabled as error:
                 raise UnreachableError(f"{self.what} cannot be fetched in offline mode (HF_HUB_OFFLINE)") from error
             except HTTPError as error:
-                raise TryAgainError(f"{origin_of(url)} does not answer: {plain(error)}") from error
+                raise TryAgainError(f"{origin_of(url)} does not answer: {plain(error)}", answered=False) from error
             try:
                 if answer.status_code in (301, 302, 303, 307, 308) and "location" in answer.headers:
                     hub = hub or answer.headers
