@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 from dictionary import CONFIG_WORDS, DTYPES, FILE_NAMES, MODEL_TYPES, TENSOR_NAMES, TOKENIZER_WORDS, pipeline
+from gguf_mutations import forged_gguf
 from json_mutations import raw, replace_somewhere, written
 from seeds import DIM, SIZES, Files, numbers, pack, seeds
 
@@ -265,6 +266,14 @@ def folder(files: Files, random: Random) -> Folder:
     return changed
 
 
+def gguf(files: Files, random: Random) -> Folder:
+    """Write a GGUF file in the place of everything, or beside another tokenizer."""
+    beside = {
+        name: files[name] for name in ("config.json", "tokenizer.json") if name in files and random.random() < 0.2
+    }
+    return {**beside, random.choice(["model.gguf", "x.gguf", "y-00001-of-00001.gguf"]): forged_gguf(random)}
+
+
 def several(files: Files, random: Random) -> Folder:
     """Change several files at once, each in its own way."""
     changed: Folder = dict(files)
@@ -285,7 +294,7 @@ _KINDS: Mapping[str, Mutation] = {
     "header entries": header_entries, "odd tensors": tensors, "odd numbers": data, "JSON values": json_values,
     "odd config": config, "tokenizer steps": steps, "tiktoken lines": ranks, "index": index, "links and names": folder,
 }  # fmt: skip
-KINDS: Mapping[str, Mutation] = {**_KINDS, "several files": several}
+KINDS: Mapping[str, Mutation] = {**_KINDS, "several files": several, "GGUF": gguf}
 
 
 def mutated(seed: int, number: int) -> tuple[str, Folder, Random]:
