@@ -125,6 +125,7 @@ def memory_rows(folder: Path, vocab: int, dim: int) -> list[tuple[str, ...]]:
     for most, allowed in ((None, nbytes + 400 * MB), (600 * MB, 600 * MB)):
         for label, question in CASES:
             found = measure(folder, **question, most=most)
+            sys.stderr.write(f"{label}: {found['peak'] / MB:,.0f} MB\n")
             met = "met" if found["peak"] <= allowed and found["open"] < 1 else "MISSED"
             name = label if most is None else f"{label}, --max-memory 600MB"
             rows.append((

@@ -51,7 +51,7 @@ def fold_residual(
     residuals: Float[np.ndarray, "*batch dim"], gain: Float[np.ndarray, " dim"], *, centers: bool
 ) -> Float64[np.ndarray, "*batch dim"]:
     """The transpose of :func:`fold`: the x with w·x = fold(w)·residual for every row w."""
-    wide = residuals.astype(np.float64)
+    wide = residuals.astype(np.float64, copy=False)
     if centers:
         wide = wide - wide.mean(axis=-1, keepdims=True)
     return wide * gain.astype(np.float64)

@@ -86,7 +86,7 @@ def score_with(head: Head, vectors: Float[np.ndarray, "queries dim"], metric: Me
         OptionError: no such metric.
     """
     check_choice("metric", metric, METRICS)
-    wide = vectors.astype(np.float64)
+    wide = vectors.astype(np.float64, copy=False)
     if metric == "logit":
         return _logit_scoring(head, wide)
     if metric == "cosine":

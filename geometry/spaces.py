@@ -50,7 +50,7 @@ class Space:
         self, vectors: Float[np.ndarray, "queries dim"]
     ) -> tuple[Float64[np.ndarray, "queries dim"], Float64[np.ndarray, " queries"]]:
         """Return (x, c) such that w̃·v = w·x + c for every stored row w and every given v."""
-        wide = vectors.astype(np.float64)
+        wide = vectors.astype(np.float64, copy=False)
         offsets = np.zeros(len(wide)) if self.mean is None else -(wide @ self._shift())
         if self.root is not None:
             wide = wide @ self.root

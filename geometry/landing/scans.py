@@ -101,8 +101,15 @@ class LandingScan:
 
     def _vectors(self) -> Float64[np.ndarray, "queries dim"]:
         if self.options.metric == "logit" and self.head.space.name not in ("raw", "whitened"):
-            return np.stack([residual(self.head, concept) for concept in self.concepts])
+            return self._residuals()
         return np.stack([concept.vector for concept in self.concepts])
+
+    def _residuals(self) -> Float64[np.ndarray, "queries dim"]:
+        """The residual of every concept, written into one array: of a thousand, a list of them would be as large."""
+        found = np.empty((len(self.concepts), self.head.dim))
+        for index, concept in enumerate(self.concepts):
+            found[index] = residual(self.head, concept)
+        return found
 
     def _hidden(self) -> BestRows | None:
         """The masked rows by themselves, to say what the mask keeps from being seen."""
@@ -113,7 +120,9 @@ class LandingScan:
         """Probabilities need the model's own, uncentred logits; in ``raw`` or without its norm there are none."""
         if self.head.space.name == "raw" or not self.head.readout.normalizes:
             return None
-        residuals = np.stack([residual(self.head, concept) for concept in self.concepts])
+        if self.options.metric == "logit" and self.head.space.name == "folded":
+            return Partition(self.scoring, self.options.temperature)
+        residuals = self._residuals()
         return Partition(score_with(self.head.in_space("folded"), residuals, "logit"), self.options.temperature)
 
     def _logits(self) -> list[Logits]:
