@@ -10,7 +10,6 @@ docs/hostile-input.md. Exits with 1 where there is one.
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fuzz"))
@@ -60,7 +59,7 @@ def main() -> None:
     tally = run(asked.inputs, asked.seed, asked.workers, asked.seconds)
     print(table(tally, asked.seed).text())
     if asked.output is not None:
-        record = {"version": __version__, "seed": asked.seed, **asdict(tally)}
+        record = {"version": __version__, "seed": asked.seed, **vars(tally)}
         asked.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     sys.exit(bool(tally.faults))
 
