@@ -161,7 +161,7 @@ def _added_bytes(token: AddedToken, alphabet: Alphabet) -> bytes:
 
 
 def _unknown(model: Json, table: dict[int, str]) -> int | None:
-    if isinstance(unk_id := model.get("unk_id"), int):
+    if type(unk_id := model.get("unk_id")) is int:  # true and false are integers elsewhere
         return unk_id if unk_id in table else None
     if not isinstance(unk_token := model.get("unk_token"), str):
         return None

@@ -97,7 +97,7 @@ def header_length(files: Files, random: Random) -> Folder:
         2**63,
         2**64 - 1,
     )
-    return {**files, name: max(random.choice(lies), 0).to_bytes(8, "little") + data[8:]}
+    return {**files, name: min(max(random.choice(lies), 0), 2**64 - 1).to_bytes(8, "little") + data[8:]}
 
 
 def header_entries(files: Files, random: Random) -> Folder:

@@ -143,6 +143,16 @@ def test_a_score_that_is_no_finite_number(score: Any, tmp_path: Path):
     assert "no finite number" in refusal(TokenError, lambda: open_vocabulary(path))
 
 
+@pytest.mark.parametrize("number", [True, False])
+def test_an_unknown_token_that_is_true(number: bool, tmp_path: Path):
+    # no normalizer: "A" is no token then, and the unknown one stands for it
+    content = model(WORDPIECE, unk_id=number) | {"normalizer": None, "pre_tokenizer": None}
+    vocabulary = open_vocabulary(tokenizer(tmp_path, content), rows=100)
+    assert not any(isinstance(token, bool) for token in vocabulary.encode("A"))
+    files = seeds()[2] | {"tokenizer.json": json.dumps(content).encode()}
+    assert geo.open_head(folder(tmp_path, files)).candidates().any()
+
+
 # Tokenizers: what the library would do. Each of these took gigabytes, minutes, or the whole process with it.
 
 DOUBLE = replace({"String": "a"}, "aa")
