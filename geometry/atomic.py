@@ -1,5 +1,6 @@
 """Files that are there whole or not at all."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
@@ -15,6 +16,8 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         with temporary.open("xb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         with suppress(OSError):

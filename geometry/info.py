@@ -112,7 +112,7 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
     else:
         values["bytes_read"] = kept.origin.bytes_read + sum(reads.fetched.values())
         values["bytes_total"] = kept.origin.bytes_total
-        values["hub"] = asdict(kept.origin)
+        values["hub"] = {**asdict(kept.origin), "cached": kept.cached}
     values["version"] = geometry.__version__
     return Info(values)
 

@@ -51,6 +51,20 @@ _STATES: Mapping[str, Literal["nf4", "fp4"]] = {
 }
 
 
+_BESIDE = (
+    *FLOAT_SCALES,
+    "SCB",
+    *(f"weight.{part}" for part in ("absmax", "quant_map", "nested_absmax", "nested_quant_map")),
+    *_STATES,
+)
+
+
+def companion_names(name: str, tensors: Tensors) -> list[str]:
+    """Return the names of what stands beside a matrix and is needed to decode it; nothing is looked up."""
+    stem = _stem(name)
+    return [f"{stem}.{ending}" for ending in _BESIDE if f"{stem}.{ending}" in tensors]
+
+
 def quantised_module(name: str) -> str:
     """Return the module that a tensor belongs to, if its name is one that only quantised modules hold."""
     endings = (*PACKED, *FLOAT_SCALES, "SCB")

@@ -31,7 +31,7 @@ def shard_name(name: str, index: Path) -> str:
         or name.startswith("/")
         or re.match(r"[A-Za-z]:", name) is not None
         or "\\" in name
-        or any(ord(c) < 32 for c in name)
+        or any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in name)
         or not name.endswith(".safetensors")
     )
     if hostile:

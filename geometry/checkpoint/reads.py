@@ -1,35 +1,8 @@
-"""The account of what was read of a checkpoint, and of where it came from."""
+"""The account of what was read of a checkpoint."""
 
 from dataclasses import dataclass, field
 
 from geometry.checkpoint.matrix import StoredMatrix
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a head kept from the Hub came from, and what it took to fetch it.
-
-    Attributes:
-        repo: ``org/model``.
-        revision: what was asked for: a branch, a tag or a commit.
-        commit: what it stood for.
-        endpoint: the Hub's address.
-        bytes_read: bytes of bodies that were received, of headers, tensors and small files.
-        bytes_total: bytes of the checkpoint's weights and of the small files read; None where the Hub lists no sizes.
-        fetched: when, in UTC.
-        version: this package's, then.
-        cached: it was here already.
-    """
-
-    repo: str
-    revision: str
-    commit: str
-    endpoint: str
-    bytes_read: int
-    bytes_total: int | None
-    fetched: str
-    version: str
-    cached: bool = False
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from geometry.cli.options import HeadOption, JsonOption, show
+from geometry.errors import CheckpointError, OptionError
 
 if TYPE_CHECKING:
     from geometry.tokens import Vocabulary
@@ -46,6 +47,7 @@ def cache(
         list[str] | None, typer.Argument(metavar="NAME", help="org/model or org/model@revision; all by default.")
     ] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Remove what is listed.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Compare it with its checksums: reads all of it.")] = False,
     unused_days: Annotated[
         float, typer.Option(min=0, metavar="DAYS", help="Only what nobody opened for so many days.")
     ] = 0.0,
@@ -54,13 +56,26 @@ def cache(
     """Heads kept from the Hub: what they are, what they take, and away with them."""
     from geometry.checkpoint import hub
 
-    kept, wanted = hub.user_cache(), tuple(names or ())
+    if prune and check:
+        raise OptionError("--prune and --check arrived; expected one of them: check first, then prune by name")
+    kept, wanted = hub.user_caches(), tuple(names or ())
     found = (hub.prune if prune else hub.holdings)(kept, wanted, unused_days=unused_days)
+    wrong = [(one, says) for one, says in hub.check(found) if says] if check else []
     if as_json:
         for one in found:
             typer.echo(json.dumps(one.to_dict(), ensure_ascii=False))
     else:
-        typer.echo(hub.table(found, kept, removed=prune).text())
+        done = "removed from" if prune else "kept in"
+        total = f"{sum(one.nbytes for one in found) / 1e6:,.1f} MB" if found else "nothing"
+        typer.echo(hub.holdings_table(found, f"{done} {hub.cache_root()}: {total}").text())
+    if wrong:
+        one, says = wrong[0]
+        raise CheckpointError(
+            f"{len(wrong)} of {len(found)} are damaged: {says}; remove it with `geometry cache --prune "
+            f"{one.repo}@{one.commit[:12]}` and fetch again"
+        )
+    if check:
+        typer.echo(f"all {len(found)} are what was fetched")
 
 
 def open_words(head: str) -> "Vocabulary":

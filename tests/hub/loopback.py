@@ -59,6 +59,9 @@ class Lies:
         store_says: a status with which the store answers everything.
         silent: seconds before the store says anything.
         moved: from a repository's old name to its new one, as after a rename.
+        after_header: (status, Retry-After) of the store's answers but those to a file's first bytes.
+        refusal: the body of a 400 with which the Hub answers everything.
+        no_length: small files come as HTTP/1.0 would send them, ended by the connection.
         commit_says: the commit that the Hub says a file is of, instead of the truth.
     """
 
@@ -78,6 +81,9 @@ class Lies:
     store_says: int | None = None
     silent: float = 0.0
     moved: dict[str, str] = field(default_factory=dict)
+    after_header: tuple[int, str] | None = None
+    no_length: bool = False
+    refusal: bytes | None = None
     commit_says: str | None = None
 
 
@@ -203,6 +209,9 @@ class _HubHandler(_Handler):
     def do_GET(self) -> None:
         if self.busy():
             return
+        if self.loopback.lies.refusal is not None:
+            self.reply(400, self.loopback.lies.refusal)
+            return
         parts = [unquote(part) for part in urlsplit(self.path).path.strip("/").split("/")]
         api = parts[:2] == ["api", "models"]
         if api:
@@ -241,7 +250,14 @@ class _HubHandler(_Handler):
         if not file.endswith(".safetensors"):
             start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")[0])
             said = {"Content_Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if start else {}
-            self.reply(206 if start else 200, body[start:], ETag=_etag(body), X_Repo_Commit=told, **said)
+            self.reply(
+                206 if start else 200,
+                body[start:],
+                announce=not lies.no_length,
+                ETag=_etag(body),
+                X_Repo_Commit=told,
+                **said,
+            )
             return
         signed = f"{self.loopback.elsewhere}/{commit}/{file}?sig={Loopback.SECRET}&until={time.time() + 60}"
         self.reply(
@@ -267,6 +283,9 @@ class _StoreHandler(_Handler):
         time.sleep(lies.silent)
         if refused or query.get("sig") != [hub.SECRET] or float(query.get("until", ["0"])[0]) < time.time():
             self.reply(403, b"<Error>AccessDenied: Request has expired</Error>")
+            return
+        if lies.after_header is not None and not self.headers.get("Range", "").startswith("bytes=0-"):
+            self.reply(lies.after_header[0], b"busy", Retry_After=lies.after_header[1])
             return
         if lies.store_says is not None:
             self.reply(lies.store_says, b"no")

@@ -14,7 +14,7 @@ from loopback import Loopback
 from models import single, tensors
 
 import geometry as geo
-from geometry.checkpoint.hub import download, holdings, prune, user_cache
+from geometry.checkpoint.hub import download, holdings, prune, user_caches
 from geometry.errors import CheckpointError
 
 OPEN = "import geometry as geo; print(geo.open_head('org/model').fingerprint)"
@@ -84,7 +84,7 @@ def test_a_run_that_was_killed_is_gone_on_with(hub: Loopback, cache: Path) -> No
     process = python(slow, hub)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
-    assert not list(cache.glob("heads/*/*"))
+    assert not list(cache.glob("*/heads/*/*"))
     asked = len(hub.seen)
     download_chunk = download.CHUNK
     try:
@@ -120,7 +120,7 @@ def test_half_a_head_of_a_file_that_changed_is_not_gone_on_with(hub: Loopback, c
             geo.open_head("org/model")
     finally:
         module._Journal.add = original  # type: ignore[method-assign]
-    [partial] = cache.glob("partial/heads--*/model.safetensors")
+    [partial] = cache.glob("*/partial/heads--*/model.safetensors")
     damaged = bytearray(partial.read_bytes())
     damaged[len(damaged) // 2] ^= 255
     partial.write_bytes(bytes(damaged))
@@ -138,16 +138,120 @@ def test_two_processes_at_once_fetch_once(hub: Loopback) -> None:
     assert len(ranges) == len(set(ranges)), "a range was fetched twice"
 
 
-def test_a_damaged_entry_says_so(hub: Loopback, cache: Path) -> None:
+DAMAGES = {
+    "provenance empty": ("provenance.json", lambda content: b""),
+    "provenance of nothing": ("provenance.json", lambda content: b'{"format": 1}'),
+    "another commit": ("provenance.json", lambda content: content.replace(b'"commit": "', b'"commit": "f')),
+    "a size that is none": ("provenance.json", lambda content: content.replace(b'"bytes_read": ', b'"bytes_read": -')),
+    "of another format": ("provenance.json", lambda content: content.replace(b'"format": 1', b'"format": 0')),
+    "weights cut": ("model.safetensors", lambda content: content[:-1]),
+    "weights empty": ("model.safetensors", lambda content: b""),
+    "weights gone": ("model.safetensors", None),
+    "config edited": ("config.json", lambda content: content.replace(b"1e-05", b"1e-06")),
+    "config gone": ("config.json", None),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_fetched_again(damage: str, hub: Loopback, cache: Path) -> None:
+    file, change = DAMAGES[damage]
     commit = hub.add("org/model", single())
     geo.open_head("org/model")
-    entry = cache / "heads" / "org--model" / commit
-    (entry / "provenance.json").write_text('{"format": 1}')
-    with pytest.raises(CheckpointError, match=r"is damaged; remove it with `geometry cache --prune org/model`"):
-        geo.open_head("org/model")
-    (entry / "provenance.json").write_text(json.dumps({"format": 0}))
+    path = next(cache.glob("*/heads/org--model")) / commit / file
+    before = path.read_bytes()
+    path.unlink() if change is None else path.write_bytes(change(before))
+    process = python(OPEN, hub, HF_HUB_OFFLINE="1")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1, out
+    assert damage == "of another format" or "geometry cache --prune org/model" in err
+    head = geo.open_head(f"org/model@{commit}")
+    np.testing.assert_array_equal(head.rows(range(head.vocab)), tensors()["lm_head.weight"])
+    if file != "provenance.json":
+        assert path.read_bytes() == before
+
+
+def test_a_changed_byte_is_found_by_the_check(hub: Loopback, cache: Path) -> None:
+    hub.add("org/model", single())
     geo.open_head("org/model")
-    assert json.loads((entry / "provenance.json").read_text())["format"] == 1
+    assert "all 1 are what was fetched" in run("--check")
+    [path] = cache.glob("*/heads/*/*/model.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert 'tensor "model.norm.weight" is not what was fetched; remove it with `geometry cache' in run("--check")
+
+
+def test_another_hubs_word_is_not_taken_for_a_commit(hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = hub.add("org/model", single())
+    mirror = Loopback()
+    try:
+        mirror.add("org/model", single(tied=True))
+        mirror.repos["org/model"].commits = {commit: single(tied=True)}
+        mirror.repos["org/model"].branches = {"main": commit}
+        monkeypatch.setenv("HF_ENDPOINT", mirror.endpoint)
+        assert geo.open_head(f"org/model@{commit}").opened.layout.tied
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        assert not geo.open_head(f"org/model@{commit}").opened.layout.tied
+    finally:
+        mirror.close()
+
+
+def test_a_cache_that_can_only_be_read(hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.add("org/model", single())
+    fingerprint = geo.open_head("org/model").fingerprint
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    for place in (
+        "pathlib.Path.mkdir",
+        "pathlib.Path.rename",
+        "os.utime",
+        "geometry.checkpoint.hub.cache.replace_file",
+    ):
+        monkeypatch.setattr(place, refuse)
+    assert geo.open_head("org/model").fingerprint == fingerprint
+
+
+def test_giving_up_does_not_wait_for_the_server(hub: Loopback, cache: Path) -> None:
+    hub.add("org/model", single())
+    code = (
+        "import geometry.checkpoint.hub.fetch as fetch, geometry.checkpoint.hub.download as download\n"
+        "import geometry as geo, pathlib, sys\n"
+        "bring = download._fetch_all\n"
+        "def say(*arguments):\n"
+        "    print('fetching', flush=True)\n"
+        "    bring(*arguments)\n"
+        "download._fetch_all = say\n"
+        "geo.open_head('org/model')\n"
+    )
+    process = python(code, hub)
+    hub.lies.busy = []
+    hub.lies.after_header = (429, "60")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "fetching\n"
+    time.sleep(0.5)
+    start = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert time.monotonic() - start < 5
+    hub.lies.after_header = None
+    geo.open_head("org/model")
+
+
+def test_leftovers_are_swept(hub: Loopback, cache: Path) -> None:
+    commit = hub.add("org/model", single())
+    geo.open_head("org/model")
+    [part] = [path for path in cache.iterdir() if path.is_dir()]
+    left = part / "partial" / ".removed-0123456789abcdef"
+    left.mkdir(parents=True)
+    half = part / "partial" / f"heads--org--other--{commit}"
+    half.mkdir()
+    (half / ".0123456789abcdef.tiktoken").write_bytes(b"")
+    run("--prune")
+    assert not left.exists()
+    assert not list(part.glob("refs/*"))
+    assert not half.exists()
 
 
 def run(*arguments: str) -> str:
@@ -159,12 +263,12 @@ def run(*arguments: str) -> str:
 
 
 def test_the_cache_is_listed_and_pruned(hub: Loopback, cache: Path, tokenizer_file: Path) -> None:
-    assert "nothing is kept in" in run()
+    assert "kept in" in run()
     commit = hub.add("org/model", single())
     hub.add("org/other", single(tokenizer_file.read_bytes()))
     geo.open_head("org/model")
     geo.open_head("org/other")
-    assert {one.repo for one in holdings(user_cache())} == {"org/model", "org/other"}
+    assert {one.repo for one in holdings(user_caches())} == {"org/model", "org/other"}
     text = run()
     assert "org/model" in text
     assert commit[:12] in text
@@ -172,13 +276,13 @@ def test_the_cache_is_listed_and_pruned(hub: Loopback, cache: Path, tokenizer_fi
     records = [json.loads(line) for line in run("--json").splitlines()]
     assert {record["repo"] for record in records} == {"org/model", "org/other"}
     assert records[0]["nbytes"] > tensors()["lm_head.weight"].nbytes
-    assert "nothing was removed" in run("--prune", "--unused-days", "1")
+    assert ": nothing" in run("--prune", "--unused-days", "1")
     assert "error: nothing of 'org/absent' is kept" in run("--prune", "org/absent")
     assert "org/model" in run("--prune", "org/model")
-    assert [one.repo for one in holdings(user_cache())] == ["org/other"]
+    assert [one.repo for one in holdings(user_caches())] == ["org/other"]
     run("--prune")
-    assert holdings(user_cache()) == []
-    assert not list(cache.glob("heads/*/*"))
+    assert holdings(user_caches()) == []
+    assert not list(cache.glob("*/heads/*/*"))
     assert geo.open_head("org/model").vocab == len(tensors()["lm_head.weight"])
 
 
@@ -187,7 +291,9 @@ def test_prune_by_revision_and_age(hub: Loopback) -> None:
     hub.add("org/model", single(tied=True), branch="dev")
     geo.open_head("org/model")
     geo.open_head("org/model@dev")
-    [entry] = [one.folder for one in holdings(user_cache()) if one.commit == old]
+    [entry] = [one.folder for one in holdings(user_caches()) if one.commit == old]
     os.utime(entry, (time.time() - 40 * 86_400,) * 2)
-    assert [one.commit for one in prune(user_cache(), unused_days=30.0)] == [old]
-    assert [one.revisions for one in prune(user_cache(), ["org/model@dev"])] == [("dev",)]
+    assert [one.commit for one in prune(user_caches(), unused_days=30.0)] == [old]
+    geo.open_head("org/model")
+    assert [one.commit for one in prune(user_caches(), [f"org/model@{old[:8]}"])] == [old]
+    assert [one.revisions for one in prune(user_caches(), ["org/model@dev"])] == [("dev",)]

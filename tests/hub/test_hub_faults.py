@@ -39,16 +39,16 @@ def refusal(spec: str) -> str:
 
 def kept(cache: Path) -> list[Path]:
     """Return what lies in the cache as if it were whole."""
-    return sorted(cache.glob("heads/*/*/*"))
+    return sorted(cache.glob("*/heads/*/*/*"))
 
 
 def assert_right(cache: Path) -> None:
     """The one head in the cache is the checkpoint's, tensor by tensor."""
-    [file] = cache.glob("heads/*/*/model.safetensors")
+    [file] = cache.glob("*/heads/*/*/model.safetensors")
     with safe_open(file, "numpy") as opened:
         for name in list(opened.keys()):
             np.testing.assert_array_equal(opened.get_tensor(name), tensors()[name])
-    assert not list(cache.glob("partial/*"))
+    assert not list(cache.glob("*/partial/*"))
 
 
 def set_lies(hub: Loopback, **lies: object) -> None:
@@ -72,6 +72,8 @@ PASSING = {
     "four bodies are a byte short": {"short": 4},
     "429, Retry-After in seconds": {"busy": [(429, "0"), (429, "0")]},
     "503, Retry-After as a date": {"busy": [(503, "Wed, 21 Oct 2015 07:28:00 GMT")]},
+    "small files whose length the Hub lists": {"no_length": True},
+    "429, Retry-After zero, four times": {"busy": [(429, "0")] * 4},
     "503 without a word": {"busy": [(503, None), (500, None), (502, "soon")]},
     "signatures that expired": {"expired": 3},
 }
@@ -115,6 +117,11 @@ LASTING: dict[str, tuple[dict[str, object], str]] = {
     "the store says 416": ({"store_says": 416}, "answers 416"),
     "the store says 204": ({"store_says": 204}, "answers 204"),
     "another commit's files": ({"commit_says": "f" * 40}, "the answer is for commit"),
+    "small files without their length or size": (
+        {"no_length": True, "edit_size": lambda size: None}, "comes without its length"
+    ),
+    "a number that is none": ({"edit_range": lambda _: "bytes 0-65535/²"}, "came; the server is at fault"),
+    "a date beyond all": ({"busy": [(503, "Mon, 01 Jan 2024 00:00:00 +99999999999999")] * 50}, "did not come"),
     "the listing is no JSON": ({"listing": b"<html>"}, "does not parse"),
     "the listing is a list": ({"listing": b"[]"}, "expected an object"),
     "the listing has no commit": ({"listing": b'{"siblings": []}'}, "is this address a Hub?"),
@@ -140,8 +147,9 @@ def test_faults_that_last(fault: str, maker: Callable[[], dict[str, bytes]], hub
     assert_right(cache)
 
 
-def test_a_server_that_says_nothing(hub: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "TIMEOUT", 0.1)
+@pytest.mark.parametrize("limit", ["TIMEOUT", "ANSWER_TIMEOUT"])
+def test_a_server_that_says_nothing(limit: str, hub: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, limit, 0.1)
     hub.add("org/model", single())
     hub.lies.silent = 1.0
     assert "does not answer" in refusal("org/model")
@@ -157,7 +165,41 @@ def test_a_server_that_dawdles(hub: Loopback, cache: Path, monkeypatch: pytest.M
     assert kept(cache) == []
 
 
-@pytest.mark.parametrize("address", ["huggingface", " ", "ftp://a", "http://a b", "https://"])
+@pytest.mark.parametrize("token", ["hf_\x0bx", "hf_t\u00f6ken"])
+def test_a_token_that_is_none_is_not_shown(token: str, hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    line = refusal("org/model")
+    assert "holds what no token holds" in line
+    assert "ken" not in line.partition("HF_TOKEN")[2].partition("no token")[0]
+    assert not hub.seen
+
+
+def test_an_expired_token_is_named(hub: Loopback) -> None:
+    hub.lies.busy = [(401, None)]
+    assert "log in anew with `hf auth login`" in refusal("org/model")
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"errors": [1]}', b'{"errors": {"message": 3}}', b"[1]"])
+def test_refusals_that_the_client_trips_over(body: bytes, hub: Loopback) -> None:
+    hub.lies.refusal = body
+    assert "cannot be fetched" in refusal("org/model")
+
+
+def test_checks_hold_behind_a_rename(hub: Loopback, cache: Path) -> None:
+    hub.add("new/model", single())
+    hub.lies.moved["old/model"] = "new/model"
+    hub.lies.commit_says = "d" * 40
+    assert "the answer is for commit" in refusal("old/model")
+    assert kept(cache) == []
+
+
+def test_several_tokenizers_are_left_alone(hub: Loopback) -> None:
+    hub.add("org/model", {**single(), **{f"{n}.tiktoken": b"YQ== 0\n" for n in range(20)}})
+    assert geo.open_head("org/model").tokens is None
+    assert not any("tiktoken" in one.path for one in hub.seen)
+
+
+@pytest.mark.parametrize("address", ["huggingface", "http://me:secret@a", " ", "ftp://a", "http://a b", "https://"])
 def test_an_endpoint_that_is_none(address: str, hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", address)
     assert "expected an address such as" in refusal("org/model")
@@ -256,7 +298,7 @@ def test_hostile_indexes(weight_map: object, says: str, hub: Loopback, cache: Pa
     hub.add("org/model", {**sharded(), "model.safetensors.index.json": index})
     assert says in refusal("org/model")
     assert kept(cache) == []
-    assert not list(cache.glob("partial/*"))
+    assert not list(cache.glob("*/partial/*"))
 
 
 def test_files_that_are_far_too_large_are_not_fetched(hub: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:

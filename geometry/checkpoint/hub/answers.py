@@ -8,13 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from geometry.checkpoint.header import short
+from geometry.checkpoint.hub.failures import NoSuchModelError
 from geometry.errors import CheckpointError
-
-MAX_ERROR_BYTES = 2**16
-
-
-class NoSuchModelError(CheckpointError):
-    """The Hub knows no model of that name, or does not tell us that it does."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +69,12 @@ class Asked:
 
 
 def check_range(answer: Answer, start: int, stop: int, asked: Asked) -> Identity:
-    """Return what an answer to a range says of the file, once status, range, length and commit are right."""
+    """Return what an answer to a range (200 or 206) says of the file, once range, length and commit are right."""
     if answer.status == 200:
         raise CheckpointError(
             f"{asked.what}: {answer.server} ignores byte ranges and would send all of {asked.file}; "
             "download the model and give its local folder"
         )
-    if answer.status != 206:
-        raise refusal(answer, asked.what, asked.file, asked.endpoint)
     headers, hub = answer.headers, answer.hub
     first, last, size = _content_range(headers.get("content-range", ""))
     if first != start or last != min(stop, size) - 1 or size <= start:
@@ -95,9 +88,9 @@ def check_range(answer: Answer, start: int, stop: int, asked: Asked) -> Identity
             f"{asked.what}: {asked.file}: a body of {length:,} bytes was announced for a range of "
             f"{last - first + 1:,}; the server is at fault"
         )
-    said = hub.get("x-linked-size", "")
-    if said.isdigit() and len(said) < 20 and int(said) != size:
-        raise changed(asked.what, asked.file, f"the Hub says {int(said):,} bytes, {size:,} are served")
+    linked = number(hub.get("x-linked-size", ""))
+    if linked is not None and linked != size:
+        raise changed(asked.what, asked.file, f"the Hub says {linked:,} bytes, {size:,} are served")
     check_commit(answer, asked)
     return Identity(size, headers.get("etag"), hub.get("x-linked-etag"))
 
@@ -115,25 +108,20 @@ def continues(answer: Answer, start: int, tag: str | None) -> bool:
     return first == start and last == size - 1 and tag == answer.headers.get("etag")
 
 
-def refusal(answer: Answer, what: str, file: str, endpoint: str) -> CheckpointError:
-    """Return the one line for an answer that is final, told by the client's own reading of it."""
+def refusal(answer: Answer, body: bytes, what: str, file: str, endpoint: str) -> CheckpointError:
+    """Return the one line for an answer that is final, told by the client's own reading of it.
+
+    Args:
+        body: the beginning of the answer's body.
+    """
     from huggingface_hub import errors
     from huggingface_hub.utils import hf_raise_for_status
 
-    body = b""
-    try:
-        for block in answer.response.iter_raw():
-            body += block[: MAX_ERROR_BYTES - len(body)]
-            if len(body) >= MAX_ERROR_BYTES:
-                break
-    except errors.HTTPError:
-        pass
     headers = {name: answer.headers[name] for name in ("x-error-code", "x-error-message") if name in answer.headers}
-    given = answer.response
-    copied = type(given)(answer.status, headers=headers, content=body, request=given.request)
-    repo = what.partition("@")[0]
+    given, repo = answer.response, what.partition("@")[0]
+    says = f"{endpoint} answers {answer.status} for {file}"
     try:
-        hf_raise_for_status(copied)
+        hf_raise_for_status(type(given)(answer.status, headers=headers, content=body, request=given.request))
     except errors.GatedRepoError:
         reason = f"is gated: ask for access at {endpoint}/{repo}, then log in with `hf auth login` or set HF_TOKEN"
     except errors.RevisionNotFoundError:
@@ -145,10 +133,11 @@ def refusal(answer: Answer, what: str, file: str, endpoint: str) -> CheckpointEr
         )
     except errors.EntryNotFoundError:
         reason = f"has no {file} there; check the revision"
-    except errors.HfHubHTTPError:
-        reason = f"cannot be fetched: {endpoint} answers {answer.status} for {file}"
+    except Exception:  # the client reads a stranger's body here, and trips over some
+        login = "; log in anew with `hf auth login` or HF_TOKEN" if answer.status in (401, 403) else ""
+        reason = f"cannot be fetched: {says}{login}"
     else:
-        reason = f"cannot be fetched: {endpoint} answers {answer.status} for {file}, which is no answer to it"
+        reason = f"cannot be fetched: {says}, which is no answer to it"
     return CheckpointError(f"{what} {reason}")
 
 
@@ -168,9 +157,14 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or {'https': 443, 'http': 80}.get(parts.scheme, 0)}"
 
 
+def number(said: str) -> int | None:
+    """Return a count that a header gives in plain digits, or None."""
+    return int(said) if said.isascii() and said.isdecimal() and len(said) < 20 else None
+
+
 def length_of(headers: Mapping[str, str]) -> int | None:
-    said = headers.get("content-length", "")
-    return int(said) if said.isdigit() and len(said) < 20 else None
+    """Return the length that is announced for a body, or None."""
+    return number(headers.get("content-length", ""))
 
 
 def _content_range(said: str) -> tuple[int, int, int]:
@@ -178,26 +172,29 @@ def _content_range(said: str) -> tuple[int, int, int]:
     unit, _, rest = said.partition(" ")
     span, _, size = rest.partition("/")
     first, _, last = span.partition("-")
-    if unit != "bytes" or not all(part.isdigit() and len(part) < 20 for part in (first, last, size)):
+    found = [number(part) for part in (first, last, size)]
+    if unit != "bytes" or None in found:
         return -1, -1, -1
-    return int(first), int(last), int(size)
+    return found[0] or 0, found[1] or 0, found[2] or 0
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a server asks to wait, told as a number or as a date."""
     said = headers.get("retry-after", "").strip()
-    if said.isdigit() and len(said) < 10:
-        return float(said)
+    seconds = number(said)
+    if seconds is not None:
+        return float(seconds)
     try:
         until = parsedate_to_datetime(said)
-    except (ValueError, TypeError):
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=UTC)
+        return max((until - datetime.now(UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return max((until - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def plain(error: Exception) -> str:
     """Return an error's own words on one short line, without addresses, whose queries are secrets."""
     words = " ".join(str(error).split()) or type(error).__name__
-    return type(error).__name__ if "://" in words else words[:100]
+    secret = "://" in words or "bearer" in words.lower()
+    return type(error).__name__ if secret else words[:100]

@@ -3,17 +3,17 @@
 import hashlib
 import json
 import os
+import queue
 import shutil
 import threading
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from geometry.checkpoint.hub.kept import UnwritableError
+from geometry.checkpoint.hub.failures import UnreachableError, UnwritableError
 from geometry.checkpoint.hub.remote import Piece, RemoteFile
-from geometry.checkpoint.hub.wire import UnreachableError
+from geometry.checkpoint.hub.wire import StoppedError
 from geometry.errors import CheckpointError
 from geometry.progress import fetching
 
@@ -35,7 +35,20 @@ class _Chunk:
     target: int
 
 
-def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Fetched:
+    """What came.
+
+    Attributes:
+        sha256: of each tensor's bytes, by name.
+        earlier: bytes of them that an earlier run had left here.
+    """
+
+    sha256: dict[str, str]
+    earlier: int
+
+
+def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> Fetched:
     """Write tensors into the safetensors file ``path``, under their own names.
 
     What an earlier run left half done there is gone on with, as long as the Hub's files are the same ones.
@@ -43,9 +56,6 @@ def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> dict[str, 
     Args:
         pieces: the tensors, in the order in which they are to lie there.
         label: what the progress bar says.
-
-    Returns:
-        The SHA-256 of each tensor's bytes, by name.
 
     Raises:
         UnreachableError, UnwritableError: they do not come, or cannot be written; what came is there for the next run.
@@ -57,11 +67,9 @@ def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> dict[str, 
     try:
         journal = _Journal(path.with_suffix(".journal"), _describe(pieces, header))
         with _Target(path, header, total) as target:
-            _fill(target, _chunks(pieces, starts), journal, total, label)
-            return {
-                piece.info.name: target.sha256(start, piece.info.nbytes)
-                for piece, start in zip(pieces, starts, strict=True)
-            }
+            earlier = _fill(target, _chunks(pieces, starts), journal, total, label) - len(header)
+            digests = [target.sha256(start, piece.info.nbytes) for piece, start in zip(pieces, starts, strict=True)]
+        return Fetched(dict(zip((piece.info.name for piece in pieces), digests, strict=True)), earlier)
     except (UnreachableError, UnwritableError):
         raise
     except CheckpointError:
@@ -83,19 +91,28 @@ def _chunks(pieces: Sequence[Piece], starts: Sequence[int]) -> list[_Chunk]:
     return chunks
 
 
-def _fill(target: "_Target", chunks: Sequence[_Chunk], journal: "_Journal", total: int, label: str) -> None:
-    """Fetch every chunk that an earlier run did not leave in the file."""
+def _fill(target: "_Target", chunks: Sequence[_Chunk], journal: "_Journal", total: int, label: str) -> int:
+    """Fetch every chunk that an earlier run did not leave in the file, and return how many bytes were there."""
     missing = [(n, chunk) for n, chunk in enumerate(chunks) if not journal.holds(n, chunk, target)]
     here = total - sum(chunk.stop - chunk.start for _, chunk in missing)
     with fetching(label, total=total, done=here) as advance:
         _fetch_all(missing, target, journal, advance)
+    return here
 
 
 def _fetch_all(
     chunks: Sequence[tuple[int, _Chunk]], target: "_Target", journal: "_Journal", advance: Callable[[int], None]
 ) -> None:
-    """Fetch chunks side by side; the first failure ends all of them, and is raised."""
-    stopped = threading.Event()
+    """Fetch chunks side by side; the first failure ends all of them, and is raised.
+
+    The threads are daemons: one that waits for a silent server does not keep a person who has given up.
+    """
+    if not chunks:
+        return
+    stopped, waiting = chunks[0][1].file.wire.stopped, queue.SimpleQueue[tuple[int, _Chunk] | None]()
+    ended: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    for one in chunks:
+        waiting.put(one)
 
     def fetch(number: int, chunk: _Chunk) -> None:
         checksum = 0
@@ -103,32 +120,36 @@ def _fetch_all(
         def take(offset: int, block: bytes) -> None:
             nonlocal checksum
             if stopped.is_set():
-                raise _StoppedError
+                raise StoppedError
             target.write(chunk.target + offset - chunk.start, block)
             checksum = zlib.crc32(block, checksum)
             advance(len(block))
 
-        if not stopped.is_set():
-            chunk.file.bring(chunk.start, chunk.stop, take)
-            target.flush()
-            journal.add(number, checksum)
+        chunk.file.bring(chunk.start, chunk.stop, take)
+        target.flush()
+        journal.add(number, checksum)
 
-    pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="fetch")
+    def work() -> None:
+        while (one := waiting.get()) is not None:
+            try:
+                fetch(*one)
+                ended.put(None)
+            except BaseException as error:
+                ended.put(error)
+                return
+
+    workers = min(WORKERS, len(chunks))
+    for _ in range(workers):
+        waiting.put(None)
+        threading.Thread(target=work, daemon=True).start()
     try:
-        running = [pool.submit(fetch, number, chunk) for number, chunk in chunks]
-        wait(running, return_when=FIRST_EXCEPTION)
+        for _ in chunks:
+            error = ended.get()
+            if error is not None:
+                raise error
+    except BaseException:
         stopped.set()
-        failed = [error for one in running if one.done() and (error := one.exception()) is not None]
-        failed.sort(key=lambda error: isinstance(error, _StoppedError))
-        if failed:
-            raise failed[0]
-    finally:
-        stopped.set()
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _StoppedError(Exception):
-    """Another chunk failed, or the person gave up."""
+        raise
 
 
 class _Target:
@@ -137,8 +158,12 @@ class _Target:
     def __init__(self, path: Path, header: bytes, total: int) -> None:
         self._lock = threading.Lock()
         self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "r+b", 0)
-        self._file.truncate(total)
-        self.write(0, header)
+        try:
+            self._file.truncate(total)
+            self.write(0, header)
+        except OSError:
+            self._file.close()
+            raise
 
     def __enter__(self) -> "_Target":
         return self
@@ -229,6 +254,6 @@ def _check_space(path: Path, total: int) -> None:
     free = shutil.disk_usage(path.parent).free + held
     if total + SPARE_BYTES > free:
         raise UnwritableError(
-            f"{path} would take {total:,} bytes and {free:,} are free there; make room, or set GEOMETRY_CACHE to "
-            "another folder"
+            f"{path} takes {total:,} bytes, {SPARE_BYTES:,} are left to others, and {free:,} are free there; "
+            "make room, or set GEOMETRY_CACHE to another folder"
         )

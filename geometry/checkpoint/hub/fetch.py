@@ -9,16 +9,18 @@ from typing import Any
 
 import geometry
 from geometry.atomic import replace_file
+from geometry.checkpoint.companions import MAX_COMPANION_BYTES, companion_names
 from geometry.checkpoint.guards import MAX_JSON_BYTES, parse_json
 from geometry.checkpoint.header import Tensors, short
+from geometry.checkpoint.hub.cache import Cache, now, user_cache
 from geometry.checkpoint.hub.download import fetch_tensors
-from geometry.checkpoint.hub.kept import WEIGHTS, Cache, Kept, Kind, UnwritableError, now, user_cache
+from geometry.checkpoint.hub.entry import WEIGHTS, Kept, Kind, Origin
+from geometry.checkpoint.hub.failures import DamagedError, NothingKeptError, UnreachableError, UnwritableError
 from geometry.checkpoint.hub.listing import Listing, list_files
 from geometry.checkpoint.hub.names import HubName, is_commit
 from geometry.checkpoint.hub.remote import open_weights
-from geometry.checkpoint.hub.wire import UnreachableError, Wire
+from geometry.checkpoint.hub.wire import Wire
 from geometry.checkpoint.layout import HeadLayout, find_layout
-from geometry.checkpoint.reads import Origin
 from geometry.checkpoint.shards import INDEX, SINGLE
 from geometry.errors import CheckpointError
 from geometry.progress import tell
@@ -26,10 +28,8 @@ from geometry.progress import tell
 CONFIG = "config.json"
 EMBEDDING = "embedding.safetensors"
 MAX_TOKENIZER_BYTES = 64 * 2**20
-MAX_BESIDE_BYTES = 256 * 2**20
-"""The largest tensor beside the head itself: a scale for every few of its numbers."""
 
-_TOKENIZERS = re.compile(r"tokenizer\.json|tokenizer\.model|[\w-][\w.-]*\.tiktoken", re.ASCII)
+_TIKTOKEN = re.compile(r"[\w-][\w.-]*\.tiktoken", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -39,21 +39,19 @@ class Fetched:
     Attributes:
         layout: which tensors are the head and what stands around it; None of a tokenizer alone.
         tensors: where each tensor came from, and its SHA-256.
-        files: sizes and SHA-256 of the small files.
+        files: sizes of all files, and SHA-256 of the small ones.
         bytes_total: of the whole checkpoint's weights and these files; None where the Hub lists no sizes.
+        earlier: bytes of tensors that earlier runs had fetched.
     """
 
     layout: HeadLayout | None
     tensors: tuple[dict[str, Any], ...]
     files: Mapping[str, dict[str, Any]]
     bytes_total: int | None
+    earlier: int = 0
 
 
 Fetch = Callable[[Wire, Listing, Path], Fetched]
-
-
-class NothingKeptError(CheckpointError):
-    """The Hub cannot be asked, and the cache holds nothing of what is wanted."""
 
 
 def find_snapshot(name: HubName) -> Path | None:
@@ -100,8 +98,9 @@ def keep_embedding(kept: Kept, tensor: str) -> tuple[Path, int]:
     origin, path = kept.origin, kept.folder / EMBEDDING
     if path.is_file():
         return path, 0
-    name, cache = HubName(origin.repo, origin.commit), user_cache()
+    name = HubName(origin.repo, origin.commit)
     wire = Wire(str(name))
+    cache = user_cache(wire.endpoint)
     with cache.locked(name):
         if not path.is_file():
             listing = list_files(wire, name)
@@ -114,22 +113,24 @@ def keep_embedding(kept: Kept, tensor: str) -> tuple[Path, int]:
 
 def _keep(kind: Kind, name: HubName, fetch: Fetch) -> Kept:
     """Return an entry of the cache, fetched first where it is not there."""
-    cache = user_cache()
+    wire = Wire(str(name))
+    cache = user_cache(wire.endpoint)
     if is_commit(name.revision):
         kept = _find(cache, kind, name, name.revision)
         if kept is not None:
             return _asked_for(kept, name)
-    wire = Wire(str(name))
     try:
         listing = list_files(wire, name)
     except UnreachableError as error:
         return _without_network(cache, kind, name, error)
-    try:
-        with cache.locked(name):
-            kept = _find(cache, kind, name, listing.commit) or _make(cache, kind, listing, wire, fetch)
-            cache.note_commit(name, listing.commit)
-    except OSError as error:
-        raise UnwritableError.of(cache.root, error) from error
+    kept = _find(cache, kind, name, listing.commit)
+    if kept is None:
+        try:
+            with cache.locked(name):
+                kept = _find(cache, kind, name, listing.commit) or _make(cache, kind, listing, wire, fetch)
+        except OSError as error:
+            raise UnwritableError.of(cache.root, error) from error
+    cache.note_commit(name, listing.commit)
     return _asked_for(kept, name)
 
 
@@ -139,9 +140,17 @@ def _asked_for(kept: Kept, name: HubName) -> Kept:
 
 
 def _find(cache: Cache, kind: Kind, name: HubName, commit: str) -> Kept | None:
-    """Return an entry; a kept head's folder serves for its tokenizer."""
-    found = cache.find("heads", name, commit)
-    return found or (None if kind == "heads" else cache.find(kind, name, commit))
+    """Return an entry; a kept head's folder serves for its tokenizer, and a damaged one is as good as none."""
+    kinds: tuple[Kind, ...] = ("heads",) if kind == "heads" else ("heads", "tokenizers")
+    for one in kinds:
+        try:
+            found = cache.find(one, name, commit)
+        except DamagedError as error:
+            tell(f"{error}; fetching it again")
+            found = None
+        if found is not None:
+            return found
+    return None
 
 
 def _without_network(cache: Cache, kind: Kind, name: HubName, error: UnreachableError) -> Kept:
@@ -169,7 +178,7 @@ def _make(cache: Cache, kind: Kind, listing: Listing, wire: Wire, fetch: Fetch) 
         revision=listing.name.revision,
         commit=listing.commit,
         endpoint=wire.endpoint,
-        bytes_read=wire.bytes_received,
+        bytes_read=wire.bytes_received + fetched.earlier,
         bytes_total=fetched.bytes_total,
         fetched=now(),
         version=geometry.__version__,
@@ -204,32 +213,34 @@ def _fetch_head(wire: Wire, listing: Listing, folder: Path) -> Fetched:
     layout = find_layout(weights.tensors, config)
     pieces = [weights.piece(name) for name in _around(layout, weights.tensors)]
     for piece in pieces[1:]:
-        if piece.info.nbytes > MAX_BESIDE_BYTES:
+        if piece.info.nbytes > MAX_COMPANION_BYTES:
             raise CheckpointError(
                 f"{wire.what}: tensor {short(piece.info.name)} takes {piece.info.nbytes:,} bytes; expected at most "
-                f"{MAX_BESIDE_BYTES:,} of what stands beside a head"
+                f"{MAX_COMPANION_BYTES:,} of what stands beside a head"
             )
     for name in _tokenizer_files(listing):
         files[name] = _small_file(wire, listing, name, folder, MAX_TOKENIZER_BYTES)
-    digests = fetch_tensors(pieces, folder / WEIGHTS, listing.name.repo)
-    told = tuple({**piece.to_dict(), "sha256": digests[piece.info.name]} for piece in pieces)
+    came = fetch_tensors(pieces, folder / WEIGHTS, listing.name.repo)
+    told = tuple({**piece.to_dict(), "sha256": came.sha256[piece.info.name]} for piece in pieces)
     small = sum(file["nbytes"] for file in files.values()) + weights.index_bytes
-    return Fetched(layout, told, files, None if weights.nbytes is None else weights.nbytes + small)
+    files[WEIGHTS] = {"nbytes": (folder / WEIGHTS).stat().st_size}
+    return Fetched(layout, told, files, None if weights.nbytes is None else weights.nbytes + small, came.earlier)
 
 
 def _around(layout: HeadLayout, tensors: Tensors) -> list[str]:
-    """Return the names to fetch: the head first, then norm, bias, and what lies under the head's own name."""
-    stem = layout.head.removesuffix(".weight")
-    own = [name for name in tensors if name.startswith((f"{stem}.weight.", f"{stem}.weight_"))]
-    own += [name for name in tensors if name.rpartition(".")[0] == stem]
+    """Return the names to fetch: the head first, then norm, bias, and what the head is decoded with."""
     known = [layout.norm, layout.norm_bias, layout.bias]
-    return list(dict.fromkeys([layout.head, *(name for name in known if name is not None), *own]))
+    beside = companion_names(layout.head, tensors)
+    return list(dict.fromkeys([layout.head, *(name for name in known if name is not None), *beside]))
 
 
 def _tokenizer_files(listing: Listing) -> list[str]:
-    """Return the tokenizer's files: ``tokenizer.json`` alone where there is one."""
-    names = sorted(name for name in listing.sizes if _TOKENIZERS.fullmatch(name))
-    return ["tokenizer.json"] if "tokenizer.json" in names else names
+    """Return the tokenizer's file, as `find_tokenizer` would choose it; none where several might be meant."""
+    for name in ("tokenizer.json", "tokenizer.model"):
+        if name in listing.sizes:
+            return [name]
+    tiktoken = [name for name in listing.sizes if _TIKTOKEN.fullmatch(name)]
+    return tiktoken if len(tiktoken) == 1 else []
 
 
 def _small_file(wire: Wire, listing: Listing, name: str, folder: Path, limit: int) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class Listing:
         if size is not None and size > limit:
             raise too_long(wire.what, file, f"has {size:,} bytes", limit)
         url = hf_hub_url(self.name.repo, file, revision=self.commit, endpoint=wire.endpoint)
-        content = wire.whole(url, limit=limit, file=file, commit=self.commit)
+        content = wire.whole(url, limit=limit, file=file, commit=self.commit, size=size)
         if size is not None and size != len(content):
             raise changed(wire.what, file, f"the Hub lists {size:,} bytes, {len(content):,} came")
         return content
@@ -61,7 +61,9 @@ def list_files(wire: Wire, name: HubName) -> Listing:
         )
     if is_commit(name.revision) and commit != name.revision:
         raise CheckpointError(f"{wire.endpoint} answers for commit {short(commit)} when asked for {name}; try again")
-    return Listing(name, commit, MappingProxyType(dict(_file(file, wire) for file in files)))
+    sizes = dict(_file(file, wire) for file in files)
+    # what has no place in a file system is no file of a checkpoint
+    return Listing(name, commit, MappingProxyType({file: size for file, size in sizes.items() if file.isprintable()}))
 
 
 def _file(entry: Any, wire: Wire) -> tuple[str, int | None]:

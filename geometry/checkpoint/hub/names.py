@@ -8,8 +8,10 @@ from geometry.errors import CheckpointError
 
 SCHEME = "hf://"
 
-_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_-])?"
-_REPO = re.compile(rf"{_PART}/{_PART}")
+# as the client checks them: parts begin and end with a letter, a digit or an underscore
+_PART = r"\w(?:[\w.-]{0,94}\w)?"
+_REPO = re.compile(rf"{_PART}/{_PART}", re.ASCII)
+LONGEST = 96
 _REVISION = re.compile(r"[A-Za-z0-9_][\w./+-]{0,199}", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -37,8 +39,9 @@ def parse_name(spec: str) -> HubName | None:
         CheckpointError: it starts with ``hf://`` and is none all the same.
     """
     repo, at, revision = spec.removeprefix(SCHEME).partition("@")
-    plain = ".." not in spec and "--" not in repo and "//" not in revision and not revision.endswith((".lock", "/"))
-    if plain and _REPO.fullmatch(repo) and (not at or _REVISION.fullmatch(revision)):
+    fits = _REPO.fullmatch(repo) and (not at or _REVISION.fullmatch(revision))
+    plain = ".." not in spec and "--" not in repo and not repo.endswith(".git")
+    if fits and plain and len(repo) <= LONGEST:
         return HubName(repo, revision or "main")
     if spec.startswith(SCHEME):
         raise CheckpointError(

@@ -1,14 +1,18 @@
 """Heads kept from the Hub: one folder a commit in the user's cache, complete or not there, each with its provenance.
 
-<cache>/heads/org--model/<commit>/            model.safetensors, config.json, the tokenizer, provenance.json
-<cache>/tokenizers/org--model/<commit>/       where only the tokenizer was asked for
-<cache>/refs/org--model.json                  which commit a branch or tag stood at when it was last asked for
-<cache>/partial/heads--org--model--<commit>/  what a run left half done, for the next one
-<cache>/locks/org--model.lock                 held while a model is fetched or removed
+Below ``$GEOMETRY_CACHE/<the Hub's address>``:
+
+    heads/org--model/<commit>/            model.safetensors, config.json, the tokenizer, provenance.json
+    tokenizers/org--model/<commit>/       where only the tokenizer was asked for
+    refs/org--model.json                  which commit a branch or tag stood at when it was last asked for
+    partial/heads--org--model--<commit>/  what a run left half done, for the next one
+    locks/<a hash of the name>.lock       held while a model is fetched or removed
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,47 +20,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Literal
+from typing import Any
 
 from geometry.atomic import replace_file
 from geometry.checkpoint.guards import read_json
+from geometry.checkpoint.hub.entry import FORMAT, PROVENANCE, WEIGHTS, Kept, Kind, read_entry
+from geometry.checkpoint.hub.failures import DamagedError, UnwritableError
 from geometry.checkpoint.hub.names import HubName, is_commit
-from geometry.checkpoint.layout import HeadLayout
-from geometry.checkpoint.reads import Origin
 from geometry.errors import CheckpointError
 from geometry.progress import tell
 
-PROVENANCE = "provenance.json"
-WEIGHTS = "model.safetensors"
-
-Kind = Literal["heads", "tokenizers"]
-
-FORMAT = 1
-"""Raised when an older entry can no longer be read; such an entry is fetched again."""
-
-
-class UnwritableError(CheckpointError):
-    """The cache cannot be written; what is in it stays."""
-
-    @classmethod
-    def of(cls, path: Path, error: OSError) -> "UnwritableError":
-        """Return the error for a file or folder of the cache."""
-        reason = (error.strerror or str(error)).lower()
-        return cls(f"{path} cannot be written: {reason}; make room, or set GEOMETRY_CACHE to another folder")
-
-
-@dataclass(frozen=True)
-class Kept:
-    """One entry: its folder, where its bytes came from, and, of a head, which tensors it and its surroundings are."""
-
-    folder: Path
-    origin: Origin
-    layout: HeadLayout | None
+JOURNAL = "model.journal"
+REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
 class Cache:
-    """The folder that heads are kept in."""
+    """The folder that heads of one Hub are kept in; what one Hub says of a commit is not taken for another's word."""
 
     root: Path
 
@@ -68,24 +48,17 @@ class Cache:
         """Return a commit's entry, None where there is none that this version reads.
 
         Raises:
-            CheckpointError: it is damaged.
+            DamagedError: it is not what was put there.
         """
         folder = self.entry(kind, name, commit)
-        if not (folder / PROVENANCE).is_file():
-            return None
-        values, _ = read_json(folder / PROVENANCE, folder)
-        if values.get("format") != FORMAT:
+        if not folder.exists():
             return None
         try:
-            origin = Origin(**{**values["origin"], "cached": True})
-            layout = HeadLayout(**values["layout"]) if kind == "heads" else None
-        except (KeyError, TypeError) as error:
-            raise CheckpointError(
-                f"{folder / PROVENANCE} is damaged; remove it with `geometry cache --prune {name.repo}` and fetch again"
+            return read_entry(folder, kind, commit)
+        except (DamagedError, OSError) as error:
+            raise DamagedError(
+                f"{folder} is damaged ({error}); remove it with `geometry cache --prune {name.repo}` and fetch again"
             ) from error
-        with suppress(OSError):
-            os.utime(folder)  # what is used is pruned last
-        return Kept(folder, origin, layout)
 
     def commit_of(self, name: HubName) -> tuple[str, str] | None:
         """Return which commit a revision last stood at and when that was asked, or None."""
@@ -101,8 +74,13 @@ class Cache:
         if not is_commit(name.revision):
             refs = {**self.refs(name), name.revision: {"commit": commit, "asked": now()}}
             path = self._refs_path(name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, json.dumps(refs, indent=2).encode())
+            with suppress(OSError):  # of a cache that can only be read
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(path, json.dumps(refs, indent=2).encode())
+
+    def forget(self, name: HubName) -> None:
+        """Forget where a model's revisions stood."""
+        self._refs_path(name).unlink(missing_ok=True)
 
     def _refs_path(self, name: HubName) -> Path:
         return self.root / "refs" / f"{name.folder}.json"
@@ -124,7 +102,7 @@ class Cache:
         """
         from filelock import FileLock, Timeout
 
-        path = self.root / "locks" / f"{name.folder}.lock"
+        path = self.root / "locks" / f"{hashlib.sha256(name.repo.encode()).hexdigest()[:16]}.lock"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             lock = FileLock(path)
@@ -141,16 +119,18 @@ class Cache:
             lock.release()
 
     def start(self, kind: Kind, name: HubName, commit: str) -> Path:
-        """Return the folder in which an entry is being made, with whatever an earlier run left there."""
+        """Return the folder in which an entry is being made, with the tensors that an earlier run left there."""
         folder = self.root / "partial" / f"{kind}--{name.folder}--{commit}"
         folder.mkdir(parents=True, exist_ok=True)
+        for path in folder.iterdir():
+            if path.name not in (WEIGHTS, JOURNAL):
+                path.unlink()
         return folder
 
     def publish(self, kind: Kind, name: HubName, partial: Path, record: Mapping[str, Any], commit: str) -> Path:
         """Move a complete entry to its place, with its provenance."""
         replace_file(partial / PROVENANCE, json.dumps({"format": FORMAT, **record}, indent=2).encode())
-        for path in partial.glob("*.journal"):
-            path.unlink()
+        (partial / JOURNAL).unlink(missing_ok=True)
         folder = self.entry(kind, name, commit)
         folder.parent.mkdir(parents=True, exist_ok=True)
         self.discard(folder)  # of an older format
@@ -160,20 +140,37 @@ class Cache:
     def discard(self, folder: Path) -> None:
         """Remove an entry or half of one: first out of everyone's way, then file by file."""
         if folder.exists():
-            aside = self.root / "partial" / f".removed-{token_hex(8)}"
+            aside = self.root / "partial" / f"{REMOVED}{token_hex(8)}"
             aside.parent.mkdir(parents=True, exist_ok=True)
             folder.rename(aside)
             shutil.rmtree(aside, ignore_errors=True)
 
+    def sweep(self) -> None:
+        """Remove what a process that was killed while it removed something left of it."""
+        for path in self.root.glob(f"partial/{REMOVED}*"):
+            shutil.rmtree(path, ignore_errors=True)
 
-def user_cache() -> Cache:
+
+def user_cache(endpoint: str) -> Cache:
+    """Return what the user's cache has of one Hub."""
+    address = endpoint.partition("://")[2].lower()
+    return Cache(cache_root() / (re.sub(r"[^a-z0-9.-]", "_", address)[:100] or "_"))
+
+
+def user_caches() -> list[Cache]:
+    """Return the parts of the user's cache, one a Hub."""
+    root = cache_root()
+    return [Cache(path) for path in sorted(root.iterdir()) if path.is_dir()] if root.is_dir() else []
+
+
+def cache_root() -> Path:
     """Return the user's cache: $GEOMETRY_CACHE, else the folder that the system has for such things."""
     given = os.environ.get("GEOMETRY_CACHE")
     if given:
-        return Cache(Path(given).expanduser().absolute())
+        return Path(given).expanduser().absolute()
     from platformdirs import user_cache_path
 
-    return Cache(user_cache_path("geometry", appauthor=False))
+    return user_cache_path("geometry", appauthor=False)
 
 
 def now() -> str:
