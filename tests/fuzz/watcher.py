@@ -5,6 +5,7 @@ import os
 import selectors
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -66,12 +67,16 @@ class Tally:
 class Worker:
     """A process and the numbers of the inputs that are left to it."""
 
-    def __init__(self, seed: int, first: int, stop: int, step: int) -> None:
+    def __init__(self, seed: int, first: int, stop: int, step: int, base: str) -> None:
+        self.base = base
         self.seed, self.next, self.stop, self.step = seed, first, stop, step
         self.current, self.since, self.rest = -1, time.monotonic(), b""
         arguments = [sys.executable, str(WORKER), *map(str, (seed, first, stop, step))]
         self.process = subprocess.Popen(
-            arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **ENVIRONMENT}
+            arguments,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, **ENVIRONMENT, "TMPDIR": base},
         )
         assert self.process.stdout is not None
         self.pipe = self.process.stdout
@@ -97,7 +102,7 @@ class Worker:
     def after(self) -> "Worker | None":
         """Return the worker that goes on behind the input at which this one ended."""
         first = self.current + self.step if self.current >= 0 else self.next
-        return Worker(self.seed, first, self.stop, self.step) if first < self.stop else None
+        return Worker(self.seed, first, self.stop, self.step, self.base) if first < self.stop else None
 
     def end(self) -> int:
         """Make an end of the process and return how it ended."""
@@ -108,9 +113,16 @@ class Worker:
 
 def run(inputs: int, seed: int, workers: int, seconds: float = float("inf")) -> Tally:
     """Go through inputs 0 to ``inputs`` of a seed, or as many as there is time for."""
+    # a worker that is ended cannot tidy up; in memory where that is to be had, as the files are small and short-lived
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="geometry-fuzz-", dir=memory) as base:
+        return _run(inputs, seed, workers, seconds, base)
+
+
+def _run(inputs: int, seed: int, workers: int, seconds: float, base: str) -> Tally:
     tally, start, told = Tally(), time.monotonic(), time.monotonic()
     selector = selectors.DefaultSelector()
-    running = {Worker(seed, n, inputs, workers) for n in range(workers)}
+    running = {Worker(seed, n, inputs, workers, base) for n in range(workers)}
     for worker in running:
         selector.register(worker.pipe, selectors.EVENT_READ, worker)
     while running and time.monotonic() - start < seconds:
