@@ -87,6 +87,13 @@ class Lies:
     commit_says: str | None = None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: clients that go away in the middle are what these tests are about."""
+
+
 class Loopback:
     """Both servers, their repositories, their lies, and the log of what was asked of them."""
 
@@ -103,8 +110,7 @@ class Loopback:
         self.store = self._serve(_StoreHandler)
 
     def _serve(self, handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.daemon_threads = True
+        server = _Server(("127.0.0.1", 0), handler)
         server.loopback = self  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
