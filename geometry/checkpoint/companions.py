@@ -4,32 +4,36 @@ The tensor and its companions decide, never the config's ``quant_method``: most 
 plain, and then it is opened as any other.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
+from geometry.checkpoint.beside import Read, read_beside, stem_of
+from geometry.checkpoint.bitsandbytes import (
+    PARTS,
+    ROW_FORMAT,
+    ROW_SCALES,
+    STATES,
+    check_by_row,
+    open_four_bit,
+    state_name,
+)
 from geometry.checkpoint.ggml import GgmlTensor, check_ggml, open_ggml
-from geometry.checkpoint.guards import parse_json
 from geometry.checkpoint.header import TensorInfo, Tensors, short
 from geometry.checkpoint.matrix import STORED, Codec, decode
-from geometry.checkpoint.scaled import CODES, Code, FourBit, Nested, Scaled, power_values
+from geometry.checkpoint.scaled import CODES, Code, Scaled, power_values
 from geometry.errors import CheckpointError
-
-Read = Callable[[TensorInfo], bytes]
 
 DEFAULT_BLOCK = (128, 128)
 """Rows and columns to a scale where the config is silent, as in DeepSeek's checkpoints."""
-
-MAX_COMPANION_BYTES = 256 * 2**20
-"""The scales of a head of 256,000 × 8,192 in blocks of 64 take 131 MB; more than this is not read."""
 
 FLOAT_SCALES = ("weight_scale_inv", "weight_scale")
 """Names of float8 scales; both multiply, whatever the first one says."""
 
 PACKED: Mapping[str, str] = {
+    "weight_scales": "EETQ",
     "qweight": "GPTQ or AWQ",
     "q_weight": "EXL2",
     "trellis": "EXL3",
@@ -45,29 +49,24 @@ PACKED: Mapping[str, str] = {
 }
 """What a packed matrix has beside it, or in its place, and the format it gives away."""
 
-_STATES: Mapping[str, Literal["nf4", "fp4"]] = {
-    "weight.quant_state.bitsandbytes__nf4": "nf4",
-    "weight.quant_state.bitsandbytes__fp4": "fp4",
-}
-
-
 _BESIDE = (
     *FLOAT_SCALES,
-    "SCB",
-    *(f"weight.{part}" for part in ("absmax", "quant_map", "nested_absmax", "nested_quant_map")),
-    *_STATES,
+    ROW_SCALES,
+    ROW_FORMAT,
+    *PARTS,
+    *STATES,
 )
 
 
 def companion_names(name: str, tensors: Tensors) -> list[str]:
     """Return the names of what stands beside a matrix and is needed to decode it; nothing is looked up."""
-    stem = _stem(name)
+    stem = stem_of(name)
     return [f"{stem}.{ending}" for ending in _BESIDE if f"{stem}.{ending}" in tensors]
 
 
 def quantised_module(name: str) -> str:
     """Return the module that a tensor belongs to, if its name is one that only quantised modules hold."""
-    endings = (*PACKED, *FLOAT_SCALES, "SCB")
+    endings = (*PACKED, *FLOAT_SCALES, ROW_SCALES)
     return next((name.removesuffix(f".{ending}") for ending in endings if name.endswith(f".{ending}")), "")
 
 
@@ -94,7 +93,7 @@ def stored_shape(info: TensorInfo, tensors: Tensors, dim: int | None) -> tuple[i
     Args:
         dim: the model's width, which a packed column does not tell.
     """
-    if _state(_stem(info.name), tensors) is None or not dim or info.nbytes * 2 % dim:
+    if state_name(stem_of(info.name), tensors) is None or not dim or info.nbytes * 2 % dim:
         return info.shape
     return info.nbytes * 2 // dim, dim
 
@@ -105,7 +104,7 @@ def check_stored(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any]) 
     Raises:
         CheckpointError: it is packed, lacks its scales, or its scales do not fit it.
     """
-    stem = _stem(info.name)
+    stem = stem_of(info.name)
     if isinstance(info, GgmlTensor):
         check_ggml(info)
         if f"{stem}.scale" in tensors:
@@ -115,12 +114,12 @@ def check_stored(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any]) 
             )
         return
     check_packed(stem, tensors)
-    scales = [ending for ending in (*FLOAT_SCALES, "SCB") if f"{stem}.{ending}" in tensors]
+    scales = [ending for ending in (*FLOAT_SCALES, ROW_SCALES) if f"{stem}.{ending}" in tensors]
     if info.dtype in STORED and not scales:
         return
-    if info.dtype == "U8" and not scales and _state(stem, tensors) is not None:
+    if info.dtype == "U8" and not scales and state_name(stem, tensors) is not None:
         return
-    if len(scales) == 1 and info.dtype in CODES and (info.dtype == "I8" or scales != ["SCB"]):
+    if len(scales) == 1 and info.dtype in CODES and (info.dtype == "I8" or scales != [ROW_SCALES]):
         _block(info, tensors[f"{stem}.{scales[0]}"], config)
         return
     if info.dtype.startswith("F8_") and not scales:
@@ -150,20 +149,20 @@ def open_codec(info: TensorInfo, tensors: Tensors, config: Mapping[str, Any], re
     check_stored(info, tensors, config)
     if isinstance(info, GgmlTensor):
         return open_ggml(info)
-    stem = _stem(info.name)
+    stem = stem_of(info.name)
     if info.dtype in STORED:
         return None
     if info.dtype == "U8":
-        return _four_bit(info, stem, tensors, read)
-    (scale,) = (tensors[f"{stem}.{end}"] for end in (*FLOAT_SCALES, "SCB") if f"{stem}.{end}" in tensors)
+        return open_four_bit(info, stem, tensors, read)
+    (scale,) = (tensors[f"{stem}.{end}"] for end in (*FLOAT_SCALES, ROW_SCALES) if f"{stem}.{end}" in tensors)
     block = _block(info, scale, config)
-    data = _bounded(scale, read)
+    data = read_beside(scale, read)
     across = -(-info.shape[1] // block[1])
     numbers = _numbers(scale, data).reshape(-1, across)
     code: Code = next(code for code in CODES if code == info.dtype)
-    from_largest = scale.name.endswith(".SCB")
+    from_largest = scale.name.endswith(f".{ROW_SCALES}")
     if from_largest:
-        _check_by_row(stem, tensors, read)
+        check_by_row(stem, tensors, read)
     shape = info.shape[0], info.shape[1]
     return Scaled(code, shape, block, numbers, 1 / 127 if from_largest else None, data)
 
@@ -177,7 +176,7 @@ def _block(info: TensorInfo, scale: TensorInfo, config: Mapping[str, Any]) -> tu
     if scale.dtype not in STORED and scale.dtype != "F8_E8M0":
         raise CheckpointError(
             f"{scale.file}: the scales {short(scale.name)} are stored as {scale.dtype}; "
-            "expected F32, F16, BF16 or F8_E8M0; the checkpoint is damaged"
+            "expected F32, F16, BF16 or F8_E8M0, which can be read; take an unquantised checkpoint"
         )
     rows, columns = info.shape
     if scale.shape in ((), (1,), (1, 1)):
@@ -216,91 +215,7 @@ def _told_blocks(config: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
                 yield size[0], size[1]
 
 
-def _check_by_row(stem: str, tensors: Tensors, read: Read) -> None:
-    """Refuse bitsandbytes' old layouts for particular GPUs, in which the bytes of a row do not lie together."""
-    name = f"{stem}.weight_format"
-    if name in tensors:
-        data = _bounded(tensors[name], read)
-        if any(data):
-            raise CheckpointError(
-                f"{tensors[name].file}: {short(name)} says that the int8 head is not stored row by row; expected 0; "
-                "save it again with a later bitsandbytes"
-            )
-
-
-def _state(stem: str, tensors: Tensors) -> str | None:
-    """Return the name of the tensor that describes bitsandbytes' four bits, if there is one."""
-    return next((f"{stem}.{ending}" for ending in _STATES if f"{stem}.{ending}" in tensors), None)
-
-
-def _four_bit(info: TensorInfo, stem: str, tensors: Tensors, read: Read) -> FourBit:
-    """Return the codec of a four-bit matrix; every number of its description is checked against the tensors."""
-    name = _state(stem, tensors)
-    assert name is not None
-    text = _bounded(tensors[name], read)
-    state = parse_json(text, info.file, short(name), unique_keys=True)
-    rows, columns = _sizes(state.get("shape"), 2) or (0, 0)
-    (block,) = _sizes([state.get("blocksize")], 1) or (0,)
-    if not block or rows * columns != 2 * info.nbytes or columns % 2 or columns % block:
-        raise CheckpointError(
-            f"{info.file}: {short(name)} tells shape {short(state.get('shape'))} in blocks of "
-            f"{short(state.get('blocksize'))}, and the head has {info.nbytes:,} bytes of two numbers; expected rows "
-            "of whole blocks that fill them; take an unquantised checkpoint"
-        )
-    count = rows * columns // block
-
-    def beside(ending: str, size: int, dtypes: tuple[str, ...] = ("F32",)) -> bytes:
-        part = f"{stem}.weight.{ending}"
-        found = tensors[part] if part in tensors else None  # noqa: SIM401, tensors are no mapping
-        if found is None or found.dtype not in dtypes or found.shape not in ((size,), (size, 1)):
-            has = "is missing" if found is None else f"is {found.dtype} of shape {short(list(found.shape))}"
-            raise CheckpointError(
-                f"{info.file}: {short(part)} {has}; expected {' or '.join(dtypes)} of shape [{size}]; "
-                "take an unquantised checkpoint"
-            )
-        return _bounded(found, read)
-
-    table, absmax = beside("quant_map", 16), beside("absmax", count, ("F32", "U8"))
-    parts, nested = [text, table, absmax], None
-    if len(absmax) == count:
-        (inner,) = _sizes([state.get("nested_blocksize")], 1) or (0,)
-        offset = state.get("nested_offset")
-        if not inner or not isinstance(offset, float) or not math.isfinite(offset):
-            raise CheckpointError(
-                f"{info.file}: {short(name)} lacks nested_blocksize or nested_offset, which its one-byte scales need; "
-                "the checkpoint is damaged"
-            )
-        inner_table, inner_scales = beside("nested_quant_map", 256), beside("nested_absmax", -(-count // inner))
-        parts += [inner_table, inner_scales]
-        nested = Nested(_floats(inner_table), _floats(inner_scales), inner, offset)
-    scales = _floats(absmax) if nested is None else np.frombuffer(absmax, dtype=np.uint8)
-    kind = _STATES[name.removeprefix(f"{stem}.")]
-    return FourBit(kind, (rows, columns), block, _floats(table), scales, nested, b"".join(parts))
-
-
-def _sizes(value: Any, count: int) -> tuple[int, ...] | None:
-    fits = isinstance(value, list) and len(value) == count and all(type(n) is int and 0 < n < 2**40 for n in value)
-    return tuple(value) if fits else None
-
-
-def _bounded(info: TensorInfo, read: Read) -> bytes:
-    if info.nbytes > MAX_COMPANION_BYTES:
-        raise CheckpointError(
-            f"{info.file}: tensor {short(info.name)} has {info.nbytes:,} bytes; expected scales of at most "
-            f"{MAX_COMPANION_BYTES:,}; take an unquantised checkpoint"
-        )
-    return read(info)
-
-
 def _numbers(info: TensorInfo, data: bytes) -> Float32[np.ndarray, " numbers"]:
     if info.dtype == "F8_E8M0":
         return power_values(np.frombuffer(data, dtype=np.uint8))
     return decode(np.frombuffer(data, dtype=STORED[info.dtype]))
-
-
-def _floats(data: bytes) -> Float32[np.ndarray, " numbers"]:
-    return np.frombuffer(data, dtype="<f4")
-
-
-def _stem(name: str) -> str:
-    return name.removesuffix(".weight")

@@ -9,7 +9,8 @@ from typing import Any
 
 import geometry
 from geometry.atomic import replace_file
-from geometry.checkpoint.companions import MAX_COMPANION_BYTES, companion_names
+from geometry.checkpoint.beside import MAX_COMPANION_BYTES
+from geometry.checkpoint.companions import companion_names
 from geometry.checkpoint.guards import MAX_JSON_BYTES, parse_json
 from geometry.checkpoint.header import Tensors, short
 from geometry.checkpoint.hub.cache import Cache, now, user_cache
