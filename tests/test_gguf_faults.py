@@ -291,3 +291,16 @@ def test_many_mutated_files(seed: int, tmp_path: Path):
 def test_reading_the_tables_reads_no_tensor(tmp_path: Path):
     path = forge(tmp_path / "m.gguf", [ARCH], [HEAD], ROWS)
     assert read_gguf(path).bytes_read < path.stat().st_size - len(ROWS) + 32
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path):
+    from geometry.tokens import open_vocabulary
+
+    folder = tmp_path / "model"
+    folder.mkdir()
+    outside = tmp_path / "outside.gguf"
+    outside.write_bytes(b"GGUF")
+    (folder / "model.gguf").symlink_to(outside)
+    for action in (geo.open_head, open_vocabulary):
+        with pytest.raises(CheckpointError, match="outside its folder"):
+            action(folder)

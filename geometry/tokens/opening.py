@@ -27,7 +27,7 @@ def open_vocabulary(path: Path, rows: int | None = None) -> Vocabulary:
     if file is None:
         raise TokenError(f"{path} holds no tokenizer: a tokenizer.json or a tiktoken file was expected")
     if file.suffix == ".gguf":
-        table, encoder = read_gguf_vocabulary(file)
+        table, encoder = read_gguf_vocabulary(file, inside=path if path.is_dir() else None)
         return Vocabulary(table, encoder, rows)
     if file.suffix == ".json":
         table, spec = read_tokenizer_json(file)

@@ -28,14 +28,17 @@ from geometry.tokens.vocabulary import Encoder
 __all__ = ["read_gguf_vocabulary"]
 
 
-def read_gguf_vocabulary(path: Path) -> tuple[TokenTable, Callable[[], Encoder]]:
+def read_gguf_vocabulary(path: Path, *, inside: Path | None = None) -> tuple[TokenTable, Callable[[], Encoder]]:
     """Return the tokens of a GGUF file, and what makes its encoder.
+
+    Args:
+        inside: The folder that the file's links must stay in.
 
     Raises:
         TokenError: it holds no vocabulary, one of an unknown kind, or one that contradicts itself.
         CheckpointError: it is no GGUF file that can be read.
     """
-    stored = read_stored(read_gguf(path), path)
+    stored = read_stored(read_gguf(path, inside=inside), path)
     alphabet = ALPHABETS[stored.model]
     pieces = tuple(_as_written(stored, token) for token in range(len(stored.pieces)))
     data = tuple(_bytes(stored, token, piece, alphabet) for token, piece in enumerate(pieces))
