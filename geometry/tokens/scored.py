@@ -77,8 +77,8 @@ class ScoredEncoder:
             return [self._bytes[byte] for byte in data]
         if self._table.unknown is None:
             raise TokenError(
-                f"{self._table.source}: no token spells {data.decode(errors='replace')!r:.40}, and none stands for what "
-                "is unknown; name tokens by id"
+                f"{self._table.source}: no token spells {data.decode(errors='replace')!r:.40}, and none stands for "
+                "what is unknown; name tokens by id"
             )
         return [self._table.unknown]
 
