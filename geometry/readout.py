@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from geometry.checkpoint import Checkpoint, HeadLayout
 from geometry.checkpoint.header import short
-from geometry.checkpoint.layout import text_config
+from geometry.checkpoint.config import text_config
 from geometry.errors import CheckpointError, ReadoutError
 from geometry.recipes import (
     CENTERING,

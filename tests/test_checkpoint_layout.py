@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from geometry.checkpoint import TensorInfo, find_layout
-from geometry.checkpoint.layout import text_config
+from geometry.checkpoint.config import headless_class, text_config
 from geometry.errors import CheckpointError
 
 VOCAB, DIM = 1000, 16
@@ -262,21 +262,113 @@ def test_a_head_with_more_or_fewer_rows_than_the_embedding(rows: int) -> None:
     assert (layout.head, layout.bias) == ("lm_head.weight", "lm_head.bias")
 
 
+NO, YES = {"tie_word_embeddings": False}, {"tie_word_embeddings": True}
+
+
 @pytest.mark.parametrize(
-    ("config", "flag"),
+    ("config", "tied"),
     [
-        ({"tie_word_embeddings": False, "decoder": {"tie_word_embeddings": True}}, True),
-        ({"tie_word_embeddings": False, "decoder": {}}, True),
-        ({"tie_word_embeddings": True, "decoder": {"tie_word_embeddings": False}}, False),
+        # around a decoder with a config of its own the outer flag is about the encoder's embedding
+        ({"model_type": "encoder-decoder", **NO, "decoder": YES}, True),
+        ({"model_type": "encoder-decoder", **NO, "decoder": {}}, True),
+        ({"model_type": "encoder-decoder", **YES, "decoder": NO}, False),
+        ({"model_type": "t5gemma", **NO, "decoder": YES}, False),
+        ({"model_type": "vibevoice", **NO, "text_config": YES}, True),
+        # one flag of two is enough for some, and others go by their own alone
+        ({"model_type": "qwen2_vl", **NO, "text_config": YES}, True),
+        ({"model_type": "llava", **NO, "text_config": YES}, True),
+        ({"model_type": "llava", **YES, "text_config": NO}, True),
+        ({"model_type": "llava", **NO, "text_config": NO}, False),
+        ({"model_type": "llava", **NO, "text_config": {}}, False),
+        ({"model_type": "gemma3", **NO, "text_config": YES}, False),
+        ({"model_type": "paligemma", **NO, "text_config": YES}, False),
+        ({"model_type": "gemma3", **YES, "text_config": NO}, True),
+        # T5 takes the flag for a scale
+        ({"model_type": "t5", **NO}, True),
+        ({"model_type": "mt5", **NO}, True),
+        ({"model_type": "udop", **NO}, True),
+        ({"model_type": "blip-2", **NO, "text_config": {"model_type": "t5", **NO}}, True),
+        ({"model_type": "switch_transformers", **NO}, False),
+        ({"model_type": "pop2piano", **NO}, False),
+        ({"model_type": ["t5"], **NO}, False),
+        ({"tie_word_embeddings": "false"}, True),
     ],
 )
-def test_around_a_decoder_its_own_flag_counts(config: dict[str, object], flag: bool) -> None:
+def test_which_flag_says_that_head_and_embedding_are_one(config: dict[str, object], tied: bool) -> None:
     shapes = {"decoder.model.embed_tokens.weight": (VOCAB, DIM)}
-    if flag:
+    if tied:
         assert find_layout(infos(shapes), config).tied
     else:
         with pytest.raises(CheckpointError, match="no head is stored"):
             find_layout(infos(shapes), config)
+
+
+BODY = {"model.embed_tokens.weight": (VOCAB, DIM), "model.norm.weight": (DIM,)}
+
+
+@pytest.mark.parametrize("config", [{}, YES, NO])
+@pytest.mark.parametrize(
+    ("held", "named"),
+    [
+        (
+            ("base_layer.weight", "lora_A.default.weight", "lora_B.default.weight"),
+            '"lm_head.base_layer.weight" (part of a LoRA adapter that is not merged) and no "lm_head.weight"',
+        ),
+        (("modules_to_save.default.weight", "original_module.weight"), "modules_to_save.default.weight\" (PEFT's copy"),
+        (("_weight_qdata", "_weight_scale"), '_weight_qdata" (quantised by torchao)'),
+        (("parametrizations.weight.original0", "parametrizations.weight.original1"), "part of a torch parametrization"),
+        (("weight.0", "weight.1"), '"lm_head.weight.0" (which is not known here)'),
+        (("decoder.base_layer.weight",), '"lm_head.decoder.base_layer.weight" (part of a LoRA'),
+        (("0.weight",), '"lm_head.0.weight" (which is not known here)'),
+        (("weight", "lora_A.default.weight"), "(part of a LoRA adapter that is not merged); expected its matrix alone"),
+        (("weight", "weight_mask"), "torch's pruning"),
+        (("weight", "brand_new"), '"lm_head.brand_new" (which is not known here)'),
+    ],
+)
+def test_a_head_kept_in_another_way_is_refused_by_name(
+    held: tuple[str, ...], named: str, config: dict[str, object]
+) -> None:
+    """Whatever the config says of tying: the embedding is no such head."""
+    shapes = BODY | {f"lm_head.{name}": (VOCAB, DIM) for name in held}
+    with pytest.raises(CheckpointError) as refusal:
+        find_layout(infos(shapes), config)
+    assert named in str(refusal.value)
+    assert str(refusal.value).startswith("the head's module ")
+
+
+@pytest.mark.parametrize("prefix", ["language_model.", ""])
+def test_an_adapter_on_a_tied_embedding_or_a_weak_head(prefix: str) -> None:
+    for module in ("model.embed_tokens", "output"):
+        shapes = {
+            f"{prefix}{module}.weight": (VOCAB, DIM),
+            f"{prefix}{module}.lora_embedding_A": (2, VOCAB),
+            f"{prefix}{module}.notes": (3,),
+        }
+        with pytest.raises(CheckpointError, match=r"lora_embedding_A\" \(part of a LoRA adapter"):
+            find_layout(infos(shapes), {})
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"lm_head.bias": (VOCAB,)},
+        {"lm_head.dense.weight": (DIM, DIM), "lm_head.layer_norm.weight": (DIM,), "lm_head.layer_norm.bias": (DIM,)},
+        {"lm_head.input_scale": ()},
+        {"encoder.output_layer.proj.weight": (VOCAB, DIM)},
+        {"model.generation_head.proj_out.weight": (16, 4 * DIM)},
+    ],
+)
+def test_what_may_lie_beside_a_tied_head(beside: dict[str, tuple[int, ...]]) -> None:
+    assert find_layout(infos(BODY | beside), {}).tied
+    stored = find_layout(infos(BODY | beside | {"lm_head.weight": (VOCAB, DIM)}), {})
+    assert stored.head == "lm_head.weight"
+
+
+@pytest.mark.parametrize("rows", [1, 20, VOCAB // 2 - 1])
+@pytest.mark.parametrize("name", ["lm_head", "embed_out", "cls.predictions.decoder", "output_layer"])
+def test_a_head_of_few_rows_is_a_head(name: str, rows: int) -> None:
+    layout = find_layout(infos(BODY | {f"{name}.weight": (rows, DIM)}), {"vocab_size": VOCAB} | YES)
+    assert (layout.head, layout.tied) == (f"{name}.weight", False)
 
 
 def test_the_language_models_part_of_a_config() -> None:
@@ -286,6 +378,30 @@ def test_the_language_models_part_of_a_config() -> None:
     assert text_config({"thinker_config": {"text_config": inner}}) is inner
     assert text_config(inner) is inner
     assert text_config({"text_config": 3, "decoder": "bert"}) == {"text_config": 3, "decoder": "bert"}
+
+
+@pytest.mark.parametrize(
+    ("architectures", "name"),
+    [
+        (["LlamaModel"], "LlamaModel"),
+        (["BertModel"], "BertModel"),
+        (["T5EncoderModel"], "T5EncoderModel"),
+        (["LlamaForSequenceClassification"], "LlamaForSequenceClassification"),
+        (["LlamaForSequenceClassification", "LlamaForCausalLM"], ""),
+        (["LlamaForCausalLM"], ""),
+        (["GPT2LMHeadModel"], ""),
+        (["MarianMTModel"], ""),
+        (["InternVLChatModel"], ""),
+        (["VisionEncoderDecoderModel"], ""),
+        (["MiniCPMV"], ""),
+        ("LlamaModel", ""),
+        ([], ""),
+        ([7], ""),
+        (None, ""),
+    ],
+)
+def test_classes_without_a_head(architectures: object, name: str) -> None:
+    assert headless_class({"architectures": architectures}) == name
 
 
 class Remote:

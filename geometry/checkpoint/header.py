@@ -169,3 +169,10 @@ def short(value: Any) -> str:
     """Return ``value`` as JSON on one line, cut to a length that suits a message."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 80 else text[:77] + "…"
+
+
+def some_names(tensors: Iterable[str], limit: int = 6) -> str:
+    """Return the names of the first few tensors in the alphabet, for messages."""
+    names = sorted(tensors)
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return (", ".join(short(name) for name in names[:limit]) or "no tensors") + more

@@ -4,13 +4,13 @@ Checkpoints name the same things in some dozens of ways. The names are data (`ge
 rules read them in order, and never need to know the model's type.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from geometry.checkpoint.companions import check_packed, check_stored, quantised_module, stored_shape
-from geometry.checkpoint.header import TensorInfo, Tensors, short
-from geometry.checkpoint.matrix import STORED
+from geometry.checkpoint.companions import check_packed, check_stored, companion_names, quantised_module, stored_shape
+from geometry.checkpoint.config import model_type, says_tied, token_counts, told_width
+from geometry.checkpoint.header import TensorInfo, Tensors, short, some_names
 from geometry.checkpoint.naming import (
     AUXILIARY,
     BIASES,
@@ -18,13 +18,15 @@ from geometry.checkpoint.naming import (
     EMBEDDINGS,
     ENCODERS,
     GAINS,
+    HEAD_PARTS,
     HEADS,
     IN_BLOCK,
     NORM_PLACES,
     NORMS,
+    REWORKED,
     SHIFTS,
-    TEXT_PARTS,
     WEAK_HEADS,
+    module_of,
 )
 from geometry.errors import CheckpointError
 
@@ -54,28 +56,31 @@ def find_layout(tensors: Tensors, config: Mapping[str, Any]) -> HeadLayout:
     """Return where the head lies.
 
     A stored head is used even where the config says tied. An absent one is the embedding, unless the config
-    says explicitly that the two are untied.
+    says explicitly that the two are untied, or something of a head is stored that is not understood.
 
     Raises:
-        CheckpointError: there is no head, or it is quantised, or it is no matrix.
+        CheckpointError: there is no head, or it is no matrix, or it is kept in a way that cannot be read exactly.
     """
     outer = _Outer(tensors)
     embedding = _find_embedding(outer)
     head = _find_head(outer, embedding, config)
     tied = head is None
     if head is None:
+        _check_no_head(outer)
         head = embedding
         if head is None:
             raise CheckpointError(
-                f"no head and no embedding, a (vocab, dim) matrix, among {len(tensors)} tensors ({_some(tensors)}); "
-                "expected lm_head.weight, model.embed_tokens.weight or a like name; is this a language model?"
+                f"no head and no embedding, a (vocab, dim) matrix, among {len(tensors)} tensors "
+                f"({some_names(tensors)}); expected lm_head.weight, model.embed_tokens.weight or a like name; "
+                "is this a language model?"
             )
-        if _is_untied(config):
+        if says_tied(config) is False:
             raise CheckpointError(
                 f"no head: the config says tie_word_embeddings = false and no head is stored, only "
                 f"{short(head)}; this is a base, embedding or reward model; take the causal LM"
             )
     _check_matrix(outer, head, config)
+    _check_beside(outer, head)
     vocab, dim = _shape(outer, head, config)
     norm, norm_bias = _find_norm(outer, head, embedding, dim, config)
     return HeadLayout(head, embedding, _find_bias(outer, head, vocab, tied=tied), norm, norm_bias, tied)
@@ -125,12 +130,12 @@ def _find_head(outer: Tensors, embedding: str | None, config: Mapping[str, Any])
         (rank, _in_encoder(name), name.count("."), name)
         for name in outer
         for rank, ending in enumerate(endings)
-        if name != embedding and _ends(_stem(name), ending)
+        if name != embedding and _ends(module_of(name), ending)
     )
-    rows = outer[embedding] if embedding is not None and named else None
+    strong = bool(named) and named[0][0] < len(HEADS)
+    rows = outer[embedding] if embedding is not None and named and not strong else None
     for rank, *_, name in named:
-        info = outer[name]
-        if _fits(info, rows, config) or (rank < len(HEADS) and not _is_float_matrix(info)):
+        if rank < len(HEADS) or _fits(outer[name], rows, config):
             return name
     return None
 
@@ -142,14 +147,45 @@ def _fits(info: TensorInfo, embedding: TensorInfo | None, config: Mapping[str, A
     rows = info.shape[0]
     if embedding is not None and 2 * rows >= embedding.shape[0]:
         return True
-    sizes = [part.get("vocab_size") for part in (config, text_config(config))]
-    known = [size for size in sizes if isinstance(size, int)]
+    known = token_counts(config)
     # a padded head has more rows than the config has tokens
     return rows in known or (embedding is None and 2 * rows >= max(known, default=0))
 
 
-def _is_float_matrix(info: TensorInfo) -> bool:
-    return len(info.shape) == 2 and 0 not in info.shape and info.dtype in STORED
+def _check_no_head(outer: Tensors) -> None:
+    """Refuse to take the embedding for a head of which something else is stored than its matrix."""
+    for name in sorted(outer):
+        for ending in HEADS:
+            above, found, below = f".{name}".rpartition(f".{ending}.")
+            if found and not _in_encoder(above) and not _is_part(name, below):
+                raise _reworked(outer, f"{above}.{ending}"[1:], name)
+
+
+def _check_beside(outer: Tensors, head: str) -> None:
+    """Refuse a head beside whose matrix lies something that makes another one of it."""
+    module = module_of(head)
+    strong, beside = any(_ends(module, ending) for ending in HEADS), {head, *companion_names(head, outer)}
+    for name in sorted(outer):
+        below = name.removeprefix(f"{module}.")
+        if below == name or name in beside:
+            continue
+        if below.split(".")[0] in REWORKED or (strong and not _is_part(name, below)):
+            raise _reworked(outer, module, name)
+
+
+def _is_part(name: str, below: str) -> bool:
+    """Return whether a tensor below a head's module is no other form of its matrix, or a head by its own name."""
+    return below.split(".")[0] in HEAD_PARTS or any(_ends(module_of(name).removesuffix(".bias"), end) for end in HEADS)
+
+
+def _reworked(outer: Tensors, module: str, name: str) -> CheckpointError:
+    below = name.removeprefix(f"{module}.")
+    what = next((REWORKED[part] for part in below.split(".") if part in REWORKED), "which is not known here")
+    has = "" if f"{module}.weight" in outer else f" and no {short(f'{module}.weight')}"
+    return CheckpointError(
+        f"the head's module {short(module)} holds {short(name)} ({what}){has}; expected its matrix alone; merge or "
+        "unpack it where it was made, or take the plain checkpoint"
+    )
 
 
 def _check_matrix(outer: Tensors, head: str, config: Mapping[str, Any]) -> None:
@@ -165,9 +201,7 @@ def _check_matrix(outer: Tensors, head: str, config: Mapping[str, Any]) -> None:
 
 def _shape(outer: Tensors, head: str, config: Mapping[str, Any]) -> tuple[int, ...]:
     """Return the head's (vocab, dim), also where its numbers are packed into one column."""
-    widths = (text_config(config).get(key) for key in ("hidden_size", "d_model", "n_embd", "dim"))
-    dim = next((width for width in widths if type(width) is int and width > 0), None)
-    return stored_shape(outer[head], outer, dim)
+    return stored_shape(outer[head], outer, told_width(config))
 
 
 def _find_norm(
@@ -180,7 +214,7 @@ def _find_norm(
     parents = _parents(embedding) if embedding is not None else _parents(head) + _all_parents(outer)
     # the last part of a module may be a head's
     decoders = any(part in DECODERS for name in outer for part in name.split(".")[:-2])
-    own = NORM_PLACES.get(str(config.get("model_type")))
+    own = NORM_PLACES.get(model_type(config))
     for parent in parents:
         # an encoder-decoder shares its embedding above both, and the readout is the decoder's
         inner = DECODERS if decoders else ENCODERS
@@ -198,7 +232,7 @@ def _find_norm(
 
 def _find_bias(outer: Tensors, head: str, vocab: int, *, tied: bool) -> str | None:
     """Return the head's bias: beside the head, or under one of the names that a tied head keeps it by."""
-    own = [] if tied else [f"{_stem(head)}.bias"]
+    own = [] if tied else [f"{module_of(head)}.bias"]
     for name in own:
         if name in outer and outer[name].shape not in ((vocab,), (1, vocab)):
             raise CheckpointError(
@@ -217,36 +251,9 @@ def _find_bias(outer: Tensors, head: str, vocab: int, *, tied: bool) -> str | No
     return None
 
 
-def _is_untied(config: Mapping[str, Any]) -> bool:
-    """Return whether the config says untied; a missing flag says nothing, as class defaults vary.
-
-    Around a decoder with a config of its own the outer flag is about the encoder's embedding and the decoder's.
-    """
-    inner = text_config(config)
-    parts = (inner,) if inner is config.get("decoder") else (config, inner)
-    flags = [part.get("tie_word_embeddings") for part in parts]
-    return next((flag is False for flag in flags if isinstance(flag, bool)), False)
-
-
-def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the language model's part of a config that has several, else the config itself."""
-    for key in TEXT_PARTS:
-        inner = config.get(key)
-        if isinstance(inner, Mapping):
-            # an omni model's thinker holds a text model in turn
-            nested = inner.get("text_config") if key == "thinker_config" else None
-            return nested if isinstance(nested, Mapping) else inner
-    return config
-
-
-def _stem(name: str) -> str:
-    """Return a tensor's module: its name less the last part, if that is ``weight`` (or there is none)."""
-    return name.removesuffix(".weight")
-
-
 def _last(name: str) -> str:
     """Return the last part of a tensor's module."""
-    return _stem(name).rpartition(".")[2]
+    return module_of(name).rpartition(".")[2]
 
 
 def _ends(stem: str, ending: str) -> bool:
@@ -259,15 +266,10 @@ def _in_encoder(name: str) -> bool:
 
 def _parents(name: str) -> list[str]:
     """Return the prefixes above the module of a tensor, the nearest first: ``a.b.``, ``a.``, the root."""
-    parts = _stem(name).split(".")[:-1]
+    parts = module_of(name).split(".")[:-1]
     return ["".join(part + "." for part in parts[:n]) for n in range(len(parts), -1, -1)]
 
 
 def _all_parents(outer: Tensors) -> list[str]:
     found = {parent for name in outer for parent in _parents(name)}
     return sorted(found, key=lambda parent: (parent.count("."), parent))
-
-
-def _some(tensors: Iterable[str]) -> str:
-    names = sorted(tensors)
-    return ", ".join(short(name) for name in names[:5]) + (", …" if len(names) > 5 else "")

@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from geometry.checkpoint.companions import open_codec
 from geometry.checkpoint.gguf import find_gguf, read_gguf
 from geometry.checkpoint.guards import check_not_a_pointer, opened, read_at, read_json
-from geometry.checkpoint.header import TensorInfo, Tensors, short
+from geometry.checkpoint.header import TensorInfo, Tensors, short, some_names
 from geometry.checkpoint.layout import HeadLayout, find_layout
 from geometry.checkpoint.matrix import STORED, StoredMatrix, check_dtype, decode, map_matrix
 from geometry.checkpoint.reads import Reads
@@ -44,6 +44,7 @@ class Checkpoint:
         tokenizer_path: ``tokenizer.json`` or a tiktoken-format file, if there is one.
         reads: what was read so far.
         kept: what is known of a head that came from the Hub.
+        gguf: it is a GGUF file, and ``config`` its own keys.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Checkpoint:
     tokenizer_path: Path | None
     reads: Reads = field(repr=False, default_factory=Reads)
     kept: "geometry.checkpoint.hub.Kept | None" = field(repr=False, default=None)
+    gguf: bool = False
 
     def layout(self) -> HeadLayout:
         """Return which tensors are the head and what stands around it: as recorded where most were left on the Hub.
@@ -116,7 +118,7 @@ class Checkpoint:
         if name not in self.tensors and self.kept is not None and name == self.layout().embedding:
             return self._fetch_embedding(name)
         if name not in self.tensors:
-            raise CheckpointError(f"{self.source} holds no tensor {short(name)}; it holds {self.some_names()}")
+            raise CheckpointError(f"{self.source} holds no tensor {short(name)}; it holds {some_names(self.tensors)}")
         return self.tensors[name]
 
     def _fetch_embedding(self, name: str) -> TensorInfo:
@@ -127,12 +129,6 @@ class Checkpoint:
         path, received = keep_embedding(self.kept, name)
         self.reads.add_fetched(name, received)
         return read_file(path, self.folder, self.reads).tensors[name]
-
-    def some_names(self, limit: int = 6) -> str:
-        """Return the names of the first few tensors, for messages."""
-        names = [short(name) for name in list(self.tensors)[:limit]]
-        more = len(self.tensors) - len(names)
-        return (", ".join(names) or "no tensors") + (f" and {more} more" if more else "")
 
 
 def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
@@ -151,7 +147,7 @@ def open_checkpoint(spec: str | os.PathLike[str]) -> Checkpoint:
         reads.add(str(gguf), model.bytes_read)
         return Checkpoint(
             name=place.name, source=place.source, folder=gguf.parent, config=model.config, tensors=model.tensors,
-            bytes_total=model.bytes_total, tokenizer_path=gguf, reads=reads,
+            bytes_total=model.bytes_total, tokenizer_path=gguf, reads=reads, gguf=True,
         )  # fmt: skip
     if place.path.is_dir():
         folder = place.path

@@ -9,7 +9,7 @@ IN_BLOCK = re.compile(r"(^|\.)(layers?|h|blocks?|blk)\.\d+\.")
 # models beside the language model that have embeddings, norms or heads of their own
 AUXILIARY = re.compile(
     r"(^|\.)(mtp|nextn|medusa|eagle|talker|code2wav|token2wav|vision|vit|image|audio|visual(?!_bert)|vq|text_encoder|score|v_head"
-    r"|qa_outputs|classifier|pooler|embed_tokens_per_layer|per_layer)\w*(\.|$)"
+    r"|qa_outputs|classifier|pooler|generation_head|embed_tokens_per_layer|per_layer)\w*(\.|$)"
 )
 
 EMBEDDINGS = (
@@ -33,7 +33,7 @@ EMBEDDINGS = (
     "token_embd",
 )
 
-# the first are heads whatever their shape, so that a damaged one is not passed over; the second must fit
+# the first are heads whatever their shape, so that none is passed over for the embedding; the second must fit
 HEADS = (
     "lm_head",
     "lm_head.decoder",
@@ -56,6 +56,34 @@ HEADS = (
     "lm_heads.0",
 )
 WEAK_HEADS = ("output", "head.decoder", "head", "decoder", "cls")
+
+# what may lie below a head's module and is not its matrix: what stands before it, and scales of what enters it
+HEAD_PARTS = (
+    "bias",
+    "dense",
+    "layer_norm",
+    "norm",
+    "additional_fc",
+    "logit_scale",
+    "input_scale",
+    "output_scale",
+    "weight_format",
+)
+
+# what lies below a module whose matrix is not the one that the model uses, and what gives it away
+REWORKED: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("base_layer", "lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector"),
+        "part of a LoRA adapter that is not merged",
+    ),
+    **dict.fromkeys(
+        ("modules_to_save", "original_module"), "PEFT's copy of a module that was trained beside an adapter"
+    ),
+    **dict.fromkeys(("_weight_qdata", "_weight_scale", "_weight_zero_point"), "quantised by torchao"),
+    "parametrizations": "part of a torch parametrization",
+    **dict.fromkeys(("weight_g", "weight_v"), "part of a weight norm"),
+    **dict.fromkeys(("weight_orig", "weight_mask"), "part of torch's pruning"),
+}
 
 BIASES = (
     "cls.predictions.bias",
@@ -82,6 +110,7 @@ NORMS = (
     "output_norm",
 )
 GAINS = ("weight", "gamma", "scale")
+SHIFTS = ("bias", "beta")
 
 # where the final norm lies if not beside the embedding; an encoder's only where there is no decoder
 DECODERS = ("decoder", "local_decoder", "text_decoder", "_decoder")
@@ -90,6 +119,7 @@ ENCODERS = ("encoder",)
 # a type whose final norm has a name that elsewhere means the embedding's
 NORM_PLACES: Mapping[str, str] = {"bigbird_pegasus": "decoder.layernorm_embedding"}
 
-# the language model's part of a config
-TEXT_PARTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder", "decoder_config")
-SHIFTS = ("bias", "beta")
+
+def module_of(name: str) -> str:
+    """Return a tensor's module: its name less the last part, if that is ``weight``."""
+    return name.removesuffix(".weight")

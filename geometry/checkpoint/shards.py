@@ -14,6 +14,7 @@ from geometry.errors import CheckpointError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+ADAPTER = "adapter_model.safetensors"
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 
 
@@ -77,6 +78,8 @@ def read_folder(folder: Path, reads: Reads) -> Weights:
     beside = [name for name in (SINGLE, INDEX) if is_present(folder / name)]
     files = sorted(path.name for path in folder.glob("*.safetensors"))
     chosen = choose_weights({*beside, *files})
+    if chosen in (None, ADAPTER) and is_present(folder / "adapter_config.json"):
+        raise CheckpointError(_adapter(folder))
     if chosen is None:
         raise CheckpointError(_no_weights(folder, len(files)))
     return _read_index(folder, reads) if chosen == INDEX else read_file(folder / chosen, folder, reads)
@@ -132,6 +135,14 @@ def weight_map(index: Mapping[str, Any], path: Path) -> Mapping[str, str]:
     for shard in set(placed.values()):
         shard_name(shard, path)
     return MappingProxyType(placed)
+
+
+def _adapter(folder: Path) -> str:
+    """Return why a folder that PEFT wrote cannot be opened."""
+    config, _ = read_json(folder / "adapter_config.json", folder)
+    base = config.get("base_model_name_or_path")
+    of = short(base) if isinstance(base, str) and base else "a model that it does not name"
+    return f"{folder} holds an adapter of {of}, and no head; merge it into that model, or open that one"
 
 
 def _no_weights(folder: Path, found: int) -> str:

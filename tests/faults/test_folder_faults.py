@@ -56,6 +56,22 @@ def test_a_shard_that_is_missing(tmp_path: Path) -> None:
     assert 'names the shard "b.safetensors", which is not there' in refusal(folder)
 
 
+@pytest.mark.parametrize(
+    ("config", "of"),
+    [('{"base_model_name_or_path": "org/base"}', '"org/base"'), ("{}", "a model that it does not name")],
+)
+def test_an_adapters_folder(config: str, of: str, tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text(config)
+    adapter = tmp_path / "adapter_model.safetensors"
+    write_head(adapter)
+    told = f"holds an adapter of {of}, and no head; merge it into that model, or open that one"
+    assert told in refusal(tmp_path)
+    adapter.rename(tmp_path / "adapter_model.bin")
+    assert told in refusal(tmp_path)
+    write_head(tmp_path / "model.safetensors")
+    assert "lm_head.weight" in open_checkpoint(tmp_path).tensors
+
+
 def test_a_tensor_that_its_shard_lacks(tmp_path: Path) -> None:
     folder = write_sharded(tmp_path, {"model.embed_tokens.weight": "a.safetensors"})
     checkpoint = open_checkpoint(folder)

@@ -3,7 +3,7 @@
 from random import Random
 from typing import Any
 
-from geometry.checkpoint.layout import BIASES, EMBEDDINGS, HEADS, NORMS, WEAK_HEADS
+from geometry.checkpoint.naming import BIASES, EMBEDDINGS, HEADS, NORMS, WEAK_HEADS
 
 COMPANIONS = ("qweight", "scales", "biases", "weight_scale", "weight_scale_inv", "SCB", "trellis", "qzeros", "g_idx")
 

@@ -70,7 +70,7 @@ def test_keys_that_the_class_takes_for_another_are_taken_here_too(kind: str) -> 
 
 @pytest.mark.parametrize("kind", sorted(WRAPPERS))
 def test_the_text_model_by_default_is_the_classes(kind: str) -> None:
-    from geometry.checkpoint.layout import text_config
+    from geometry.checkpoint.config import text_config
 
     config = config_of(kind)
     inner = text_config(config.to_dict())
