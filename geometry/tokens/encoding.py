@@ -72,7 +72,13 @@ class TokenizerJsonEncoder:
         # Whether this text would go on with a word that stands before it is asked of the tokenizer itself:
         # does a letter written before it become part of the same word?
         letter = "a"
-        normalised = self.normalise(letter + text).decode()
+        try:
+            normalised = self.normalise(letter + text).decode()
+        except UnicodeDecodeError as error:
+            raise TokenError(
+                f"{self._table.source}: its normalizer turns {text!r:.40} into bytes that are no text, and its model "
+                "is one of words; name tokens by id"
+            ) from error
         pre_tokenizer = self._tokenizer.pre_tokenizer
         words = self._guard(lambda: pre_tokenizer.pre_tokenize_str(normalised)) if pre_tokenizer else []
         first, (_, end) = words[0] if words else (normalised, (0, len(normalised)))

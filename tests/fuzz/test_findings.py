@@ -153,6 +153,14 @@ def test_an_unknown_token_that_is_true(number: bool, tmp_path: Path):
     assert geo.open_head(folder(tmp_path, files)).candidates().any()
 
 
+def test_words_of_bytes_that_are_no_text(tmp_path: Path):
+    # NFKC mangles what ByteLevel made: "Ĳ" comes apart into "IJ"
+    steps = [{"type": "ByteLevel"}, {"type": "NFKC"}]
+    content = model(WORDPIECE) | {"normalizer": {"type": "Sequence", "normalizers": steps}}
+    vocabulary = open_vocabulary(tokenizer(tmp_path, content), rows=100)
+    assert "bytes that are no text" in refusal(TokenError, lambda: vocabulary.encode("🐠"))
+
+
 # Tokenizers: what the library would do. Each of these took gigabytes, minutes, or the whole process with it.
 
 DOUBLE = replace({"String": "a"}, "aa")
