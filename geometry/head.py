@@ -188,8 +188,9 @@ class Head:
         try:
             given = np.asarray(residuals, dtype=np.float32)
         except (TypeError, ValueError, RuntimeError) as error:
-            kind = type(residuals).__name__
-            raise ReadoutError(f"residuals of type {kind} arrived; expected a float array (n, {self.dim})") from error
+            kind, torch = type(residuals).__name__, hasattr(residuals, "detach")
+            expected = f"a float array (n, {self.dim})" + (", as .detach().float().numpy() gives" if torch else "")
+            raise ReadoutError(f"residuals of type {kind} arrived; expected {expected}") from error
         if given.ndim != 2 or given.shape[1] != self.dim:
             raise ReadoutError(f"residuals of shape {given.shape} arrived; expected (n, {self.dim})")
         hidden = (given if normed else readout.normed(given)) * np.float32(readout.prescale)

@@ -151,6 +151,8 @@ def _lines(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for name in ("source", "fingerprint", "dtype", "tied", "head_tensor", "norm"):
         yield name.replace("_", " "), _plain(values[name])
     yield "readout", _readout_line(values["readout"])
+    if values["readout"]["note"]:
+        yield "head", values["readout"]["note"]
     for place, holding in (values["regime"] or {}).items():
         yield f"emoji, {place.replace('_', ' ')}", _holding_line(holding)
     if values["tokens"]:

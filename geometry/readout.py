@@ -8,27 +8,21 @@ import numpy as np
 from jaxtyping import Float32
 
 from geometry.checkpoint import Checkpoint, HeadLayout
+from geometry.checkpoint.config import headless_class, model_type, says_tied
 from geometry.checkpoint.header import short
-from geometry.checkpoint.config import text_config
-from geometry.errors import CheckpointError, ReadoutError
+from geometry.errors import ReadoutError
 from geometry.recipes import (
     CENTERING,
-    CLOSED,
     PLUS_ONE,
-    RECIPES,
+    TIED,
     WITH_GAIN,
     WITH_SHIFT,
-    WRAPPERS,
     Formula,
-    Key,
-    Prescale,
     Presence,
     Recipe,
+    Terms,
+    read_terms,
 )
-from geometry.recipes.gguf import architecture_row
-
-LARGEST = 1e6
-"""Numbers beyond this, or below its inverse where they must be positive, are no model's and leave float32."""
 
 LONGEST_VECTOR = 1e6
 """Norms and biases with larger numbers count as unreadable, as rows do: products with them leave float32."""
@@ -51,6 +45,7 @@ class Readout:
         scale: multiplies the logits.
         cap: c in c·tanh(z/c), or None.
         bias: added to the product with W, (vocab).
+        note: what a reader should know of where the head comes from; mostly nothing.
     """
 
     known: bool
@@ -64,6 +59,7 @@ class Readout:
     scale: float = 1.0
     cap: float | None = None
     bias: Float32[np.ndarray, " vocab"] | None = field(default=None, repr=False)
+    note: str = ""
 
     @property
     def normalizes(self) -> bool:
@@ -121,126 +117,95 @@ class Readout:
             "scale": self.scale,
             "cap": self.cap,
             "bias": self.bias is not None,
+            "note": self.note,
         }
 
 
 def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Checkpoint) -> Readout:
     """Return what this model does around its head, reading the norm and the bias.
 
-    A type that the table lacks, or tensors that do not fit its row, give a readout that is not ``known`` and
-    says why: rows and search work without it.
+    A type that the table lacks, numbers that make no sense, or tensors that do not fit the type's row, give a readout
+    that is not ``known`` and says why: rows and search work without it.
 
     Raises:
-        CheckpointError: a number in the config makes no sense, or a tensor cannot be read.
+        CheckpointError: a tensor cannot be read.
     """
-    recipe, numbers, reason = _find_recipe(config)
-    if recipe is None:
-        return _unknown(reason)
-    refused = _refused(recipe, numbers, checkpoint)
+    saved = headless_class(config) if layout.tied else ""
+    try:
+        terms = read_terms(config, gguf=checkpoint.gguf)
+        _check_serves(config, layout, saved)
+        _check_fits(terms, config, layout, checkpoint)
+        readout = _read(terms, layout, checkpoint)
+    except ReadoutError as closed:
+        without = f"it is saved as {short(saved)}, without a head; " if saved else ""
+        return Readout(known=False, reason=f"{without}{closed}", formula=Formula.UNKNOWN.value)
+    note = f"the checkpoint is saved as {short(saved)}, without a head; the embedding stands in for it" if saved else ""
+    return replace(readout, note=note)
+
+
+def _check_serves(config: Mapping[str, Any], layout: HeadLayout, saved: str) -> None:
+    """Refuse the embedding of a model that was saved without a head, where nothing says that it serves as one."""
+    if saved and ("Encoder" in saved or "encoder" in (layout.norm or "").split(".")):
+        raise ReadoutError("what there is of the model is an encoder")
+    if saved and says_tied(config) is None and model_type(config) not in TIED:
+        raise ReadoutError("its config does not say that the embedding serves as one")
+
+
+def _check_fits(terms: Terms, config: Mapping[str, Any], layout: HeadLayout, checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint that is not what its type's row says."""
+    refused = _refused(terms, checkpoint)
     if refused:
-        return _unknown(f"model_type {short(_type(config))}: {refused}")
-    misfit = _misfit(recipe, layout)
+        raise ReadoutError(f"model_type {short(model_type(config))}: {refused}")
+    misfit = _misfit(terms.recipe, layout)
     if misfit:
-        return _unknown(f"the checkpoint calls itself {short(_type(config))}, but {misfit}")
-    gain = None
-    if recipe.norm is not Formula.NONE:
+        raise ReadoutError(f"the checkpoint calls itself {short(model_type(config))}, but {misfit}")
+
+
+def _read(terms: Terms, layout: HeadLayout, checkpoint: Checkpoint) -> Readout:
+    """Read the vectors around the head.
+
+    Raises:
+        ReadoutError: products with them would leave float32, or be zero.
+    """
+    formula, gain = terms.recipe.norm, None
+    if formula is not Formula.NONE:
         gain = np.ones(checkpoint.matrix(layout.head).shape[1], dtype=np.float32)
-        if layout.norm and recipe.norm in WITH_GAIN:
+        if layout.norm and formula in WITH_GAIN:
             stored = checkpoint.vector(layout.norm)
-            gain = gain + stored if recipe.norm in PLUS_ONE else stored
-    beta = checkpoint.vector(layout.norm_bias) if layout.norm_bias and recipe.norm in WITH_SHIFT else None
+            gain = gain + stored if formula in PLUS_ONE else stored
+    beta = checkpoint.vector(layout.norm_bias) if layout.norm_bias and formula in WITH_SHIFT else None
     bias = checkpoint.vector(layout.bias) if layout.bias else None
-    eps = recipe.eps if isinstance(recipe.eps, float) else _number(numbers, recipe.eps)
-    if eps is not None and eps < 0:
-        raise CheckpointError(f"config.json: the norm's eps is {eps}; expected 0 or more; repair the file")
     for what, vector in (("final norm", gain), ("final norm's bias", beta), ("head's bias", bias)):
         if vector is not None and not np.isfinite(vector).all():
-            return _unknown(f"its {what} holds NaN or infinity")
+            raise ReadoutError(f"its {what} holds NaN or infinity")
         if vector is not None and np.abs(vector).max(initial=0.0) > LONGEST_VECTOR:
-            return _unknown(f"its {what} holds numbers beyond {LONGEST_VECTOR:,.0f}")
+            raise ReadoutError(f"its {what} holds numbers beyond {LONGEST_VECTOR:,.0f}")
     if gain is not None and not gain.any():
-        return _unknown("its final norm is zero everywhere")
-    prescale = 1.0 if recipe.prescale is None else _prescale(numbers, recipe.prescale)
-    scale = 1.0 if recipe.scale is None else _scale(numbers, recipe.scale)
-    if prescale is None or scale is None:
-        names = ", ".join(key.name for key in recipe.keys if _number(numbers, key) is None)
-        return _unknown(f"model_type {short(_type(config))} scales by {names}, which its config does not give")
+        raise ReadoutError("its final norm is zero everywhere")
     return Readout(
         known=True,
         reason="",
-        formula=recipe.norm.value,
+        formula=formula.value,
         gain=gain,
         beta=beta,
-        centers=recipe.norm in CENTERING,
-        eps=0.0 if eps is None else eps,
-        prescale=prescale,
-        scale=1.0 / scale if recipe.divides else scale,
-        cap=None if recipe.cap is None else _positive(numbers, recipe.cap),
+        centers=formula in CENTERING,
+        eps=terms.eps,
+        prescale=terms.prescale,
+        scale=terms.scale,
+        cap=terms.cap,
         bias=bias,
     )
 
 
-def _type(config: Mapping[str, Any]) -> str:
-    value = config.get("model_type")
-    return value if isinstance(value, str) else "nothing"
-
-
-def _find_recipe(config: Mapping[str, Any]) -> tuple[Recipe | None, Mapping[str, Any], str]:
-    """Return the row for a config, the part of the config that holds its numbers, and why there is no row."""
-    kind = _type(config)
-    if kind.startswith("gguf/"):
-        row, reason = architecture_row(config)
-        return row, config, reason
-    recipe, numbers, named = RECIPES.get(kind), config, kind
-    if kind in WRAPPERS:
-        inner = text_config(config)
-        # before they were nested, the text model's numbers stood in the outer config
-        named = _type(inner) if inner is not config else "nothing"
-        if named in ("nothing", kind, f"{kind}_text") and named not in RECIPES:
-            named = WRAPPERS[kind].text
-        if named in WRAPPERS:
-            named = WRAPPERS[named].text
-        recipe, numbers = RECIPES.get(named), inner
-    if recipe is None:
-        return None, config, _why_no_row(kind, named)
-    recipe = _as_configured(recipe, numbers)
-    if kind in WRAPPERS and not WRAPPERS[kind].finishes:
-        if named != WRAPPERS[kind].text and (recipe.scale or recipe.prescale or _has_cap(recipe, numbers)):
-            reason = f"model_type {short(kind)} may or may not scale or cap the logits of its {short(named)}"
-            return None, config, reason
-        recipe = replace(recipe, scale=None, cap=None)
-    return recipe, numbers, ""
-
-
-def _why_no_row(kind: str, named: str) -> str:
-    around = "" if named == kind else f" around {short(named)}"
-    if named in CLOSED:
-        return f"model_type {short(kind)}{around}: {CLOSED[named]}"
-    if kind == "nothing":
-        return "there is no config.json with a model_type"
-    return f"model_type {short(kind)}{around} is not in the readout table"
-
-
-def _as_configured(recipe: Recipe, numbers: Mapping[str, Any]) -> Recipe:
-    """Return the row without its norm, if the config says that there is none."""
-    if any(numbers.get(key) is value for key, value in recipe.bare):
-        return replace(recipe, norm=Formula.NONE, eps=0.0)
-    return recipe
-
-
-def _refused(recipe: Recipe, numbers: Mapping[str, Any], checkpoint: Checkpoint) -> str:
+def _refused(terms: Terms, checkpoint: Checkpoint) -> str:
     """Return why this checkpoint is not what its type's row says, or an empty string."""
-    for refusal in recipe.unless:
+    for refusal in terms.recipe.unless:
         names = (f".{name}".removesuffix(".weight") for name in checkpoint.tensors)
         held = bool(refusal.tensor) and any(name.endswith(f".{refusal.tensor}") for name in names)
-        value = numbers.get(refusal.key)
-        if held or (value and (not refusal.equals or value != numbers.get(refusal.equals))):
+        value = terms.numbers.get(refusal.key)
+        if held or (value and (not refusal.equals or value != terms.numbers.get(refusal.equals))):
             return refusal.reason
     return ""
-
-
-def _has_cap(recipe: Recipe, numbers: Mapping[str, Any]) -> bool:
-    return recipe.cap is not None and _positive(numbers, recipe.cap) is not None
 
 
 def _misfit(recipe: Recipe, layout: HeadLayout) -> str:
@@ -254,44 +219,3 @@ def _misfit(recipe: Recipe, layout: HeadLayout) -> str:
     if recipe.bias is Presence.NEVER and layout.bias is not None:
         return f"its head has a bias ({short(layout.bias)})"
     return ""
-
-
-def _unknown(reason: str) -> Readout:
-    return Readout(known=False, reason=reason, formula=Formula.UNKNOWN.value)
-
-
-def _number(numbers: Mapping[str, Any], key: Key) -> float | None:
-    """Return the finite number under a key, or the class's default where the key is absent."""
-    value = numbers.get(key.name, numbers.get(key.also, key.default))
-    if value is None:
-        return None
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
-    # an integer may be too long for a float, and a float may be infinite
-    if not plain or not -LARGEST <= value <= LARGEST:
-        raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a finite number; repair the file")
-    return float(value)
-
-
-def _positive(numbers: Mapping[str, Any], key: Key) -> float | None:
-    """Return the number above 0 under a key; None where it is null or null by default."""
-    value = _number(numbers, key)
-    if value is not None and value < 1 / LARGEST:
-        raise CheckpointError(f"config.json: {key.name} is {short(value)}; expected a number above 0; repair the file")
-    return value
-
-
-def _scale(numbers: Mapping[str, Any], key: Key) -> float | None:
-    """Return the logits' factor: 1 where it is null; None where the config must give it and does not."""
-    value = _positive(numbers, key)
-    return 1.0 if value is None and key.default is not None else value
-
-
-def _prescale(numbers: Mapping[str, Any], prescale: Prescale) -> float | None:
-    """Return what the normed residual is multiplied by; None where the config lacks a number for it."""
-    flags = (numbers[flag] for flag in prescale.flags if isinstance(numbers.get(flag), bool))
-    if not next(flags, True):
-        return 1.0
-    value, over = _positive(numbers, prescale.key), 1.0 if prescale.over is None else _positive(numbers, prescale.over)
-    if value is None and prescale.key.default is not None:
-        return 1.0
-    return None if value is None or over is None else (value / over) ** prescale.power

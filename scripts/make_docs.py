@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+from families_page import families
 from typer.models import ArgumentInfo
 
 from geometry.cli import app
-from geometry.recipes import CLOSED, RECIPES, WRAPPERS
-from geometry.recipes.words import around, eps
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -34,32 +33,6 @@ def describe_parameter(parameter: inspect.Parameter) -> str:
     if choices:
         text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."
     return f"| {names} | {'' if empty else f'`{parameter.default}`'} | {text} |"
-
-
-def families() -> str:
-    """The page of model types: what is read exactly, and what is not and why."""
-    count = f"{len(RECIPES) + len(WRAPPERS)} types have a row and {len(CLOSED)} are closed."
-    lines = ["# Model types", "", "Made by `make docs` from the readout table.", ""]
-    lines += [f"What a model does around its head goes by its `model_type`: {count}", ""]
-    lines += [
-        "A type that is closed, or not here, still opens for rows and search; only its logits are refused. With",
-        "",
-    ]
-    lines[-1:] = ["the norm `none` the last block ends in a norm of its own, and the head takes what that gives.", ""]
-    for title, name, rows in (
-        (
-            "Language models",
-            "norm | eps | around the head",
-            [(f"{r.norm.value} | {eps(r)} | {around(r)}", t) for t, r in RECIPES.items()],
-        ),
-        ("Around a language model", "its type by default", [(f"`{w.text}`", t) for t, w in WRAPPERS.items()]),
-        ("Closed", "why", [(reason, t) for t, reason in CLOSED.items()]),
-    ):
-        lines += [f"## {title}", "", f"| {name} | types |", "|---" * (name.count("|") + 2) + "|"]
-        for cells in dict.fromkeys(cells for cells, _ in rows):
-            lines.append(f"| {cells} | {', '.join(sorted(f'`{kind}`' for one, kind in rows if one == cells))} |")
-        lines.append("")
-    return "\n".join(lines[:-1]) + "\n"
 
 
 def commands() -> str:

@@ -203,6 +203,7 @@ def test_a_converted_model_has_the_logits_of_its_safetensors(kind: str, tmp_path
         ("gemma3n", {}, "the GGUF architecture \"gemma3n\" is not in the readout table"),
         ("bert", {}, "is not in the readout table"),
         ("llama", {}, "lacks llama.attention.layer_norm_rms_epsilon"),
+        ("llama", {"llama.attention.layer_norm_rms_epsilon": 1e5}, "the GGUF file gives 100000.0 for llama.attention."),
         ("granite", {"granite.attention.layer_norm_rms_epsilon": 0.1}, "lacks granite.logit_scale"),
         ("llama", {**EPS, "llama.logit_scale": 0.5}, "has llama.logit_scale, which is not known to be used"),
         ("llama", {**EPS, "llama.final_logit_softcapping": 5.0}, "has llama.final_logit_softcapping"),

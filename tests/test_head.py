@@ -1,5 +1,6 @@
 """Heads and their spaces: identities of folding, centring and whitening, readings, fingerprints, masks."""
 
+import inspect
 import shutil
 from pathlib import Path
 
@@ -209,9 +210,22 @@ def test_a_bias_of_the_wrong_length_is_an_error(make_head):
         make_head(model_type="phi", tensors={"lm_head.bias": np.ones(7)})
 
 
-def test_a_negative_eps_is_an_error(make_head):
-    with pytest.raises(CheckpointError, match=r"the norm's eps is -1\.0; expected 0 or more"):
-        make_head(rms_norm_eps=-1.0)
+def test_a_negative_eps_closes_the_logits(make_head):
+    head = make_head(rms_norm_eps=-1.0)
+    assert head.rows([3]).shape == (1, 16)
+    with pytest.raises(ReadoutError, match=r"gives -1\.0 for rms_norm_eps; expected a norm's eps from 0 to 10"):
+        head.logits(np.ones((1, 16), dtype=np.float32))
+
+
+def test_residuals_as_torch_keeps_them(make_head):
+    import torch
+
+    head = make_head()
+    logits = inspect.unwrap(geo.Head.logits)  # as without the type checker of the tests
+    for residuals in (torch.ones(1, 16, dtype=torch.bfloat16), torch.ones(1, 16, requires_grad=True)):
+        with pytest.raises(ReadoutError, match=r"\(n, 16\), as \.detach\(\)\.float\(\)\.numpy\(\) gives"):
+            logits(head, residuals)
+        head.logits(residuals.detach().float().numpy())
 
 
 def test_rows_beyond_use_are_left_out(make_head):

@@ -40,6 +40,8 @@ def landing_notes(
     if not landed:
         among = "" if options.among == "all" else f" among its {options.among}"
         yield f"nothing is left to land on{among}"
+    if head.readout.note:
+        yield head.readout.note
     if head.readout.why_unfolded and head.space.name != "raw":
         yield f"no probabilities, and rows are not folded: {head.readout.why_unfolded}"
     unreadable = int((~head.opened.finite).sum())

@@ -18,6 +18,8 @@ from geometry.recipes.formulas import (
     Wrapper,
 )
 from geometry.recipes.rows import RECIPES
+from geometry.recipes.terms import Terms, read_terms
+from geometry.recipes.ties import TIED
 from geometry.recipes.wrappers import WRAPPERS
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "CLOSED",
     "PLUS_ONE",
     "RECIPES",
+    "TIED",
     "WITH_GAIN",
     "WITH_SHIFT",
     "WRAPPERS",
@@ -34,5 +37,7 @@ __all__ = [
     "Presence",
     "Recipe",
     "Refusal",
+    "Terms",
     "Wrapper",
+    "read_terms",
 ]

@@ -21,6 +21,7 @@ _REASONS: Mapping[str, tuple[str, ...]] = {
         "musicgen", "musicgen_decoder", "musicgen_melody", "musicgen_melody_decoder",
     ),
     "its versions differ in whether the rows of the head are normalised, and the config does not say": ("baichuan",),
+    "it sets the logits of its image tokens to the lowest number there is": ("chameleon",),
     "it may normalise its head before use, which is not read": ("bailing_moe",),
 }
 # fmt: on

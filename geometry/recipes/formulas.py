@@ -76,7 +76,7 @@ class Refusal:
 
     Attributes:
         reason: why its logits cannot be given.
-        key: a config key that must be absent, false or 0, or equal to that of another.
+        key: a config key that must be absent, null, false or 0, or equal to that of another.
         equals: that other key.
         tensor: the module of a tensor that must not be there, where the config is silent.
     """
@@ -126,9 +126,9 @@ class Wrapper:
 
     Attributes:
         text: the language model's type where the config names none.
-        finishes: the logits are that model's own, its scale and cap included; otherwise the head's product goes out
-            as it is, which is known for ``text`` only.
+        scales_and_caps: the head's product is scaled and capped as that model does it; otherwise it goes out as it
+            is, which is known for ``text`` only.
     """
 
     text: str
-    finishes: bool = False
+    scales_and_caps: bool = False

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from geometry.checkpoint.header import short
+from geometry.errors import ReadoutError
 from geometry.recipes.formulas import Formula, Key, Presence, Recipe
 
 # fmt: off
@@ -65,23 +66,26 @@ _AFTER = ("logit_scale", "final_logit_softcapping")
 """Keys that change the logits, whatever the architecture."""
 
 
-def architecture_row(config: Mapping[str, Any]) -> tuple[Recipe | None, str]:
-    """Return the row of a GGUF file's architecture, or why there is none for this file.
+def architecture_row(config: Mapping[str, Any]) -> Recipe:
+    """Return the row of a GGUF file's architecture.
 
     Args:
         config: The file's keys, ``model_type`` being ``gguf/`` and the architecture.
+
+    Raises:
+        ReadoutError: there is none for this file; the message says why.
     """
     kind = str(config.get("model_type", ""))
     name = kind.removeprefix("gguf/")
     if kind not in ARCHITECTURES:
-        return None, f"the GGUF architecture {short(name)} is not in the readout table"
+        raise ReadoutError(f"the GGUF architecture {short(name)} is not in the readout table")
     row = ARCHITECTURES[kind]
     needed = [key.name for key in (row.eps, row.scale) if isinstance(key, Key)]
     missing = [key for key in needed if key not in config]
     if missing:
-        return None, f"the GGUF file lacks {missing[0]}, which its architecture needs"
+        raise ReadoutError(f"the GGUF file lacks {missing[0]}, which its architecture needs")
     read = {key.name for key in row.keys}
     for ending in _AFTER:
         if f"{name}.{ending}" in config and f"{name}.{ending}" not in read:
-            return None, f"the GGUF file has {name}.{ending}, which is not known to be used by its architecture"
-    return row, ""
+            raise ReadoutError(f"the GGUF file has {name}.{ending}, which is not known to be used by its architecture")
+    return row

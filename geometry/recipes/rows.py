@@ -29,6 +29,9 @@ _PROJECTED = Refusal(
     equals="hidden_size",
     tensor="project_out",
 )
+_CUT = Refusal(
+    "its logits end at unpadded_vocab_size, before the head's last rows", "unpadded_vocab_size", equals="vocab_size"
+)
 _ADAPTIVE = Refusal("its head is an adaptive softmax, which gives no logits", "asm")
 
 _ROWS: tuple[tuple[Recipe, str], ...] = (
@@ -41,7 +44,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
     ),
     (
         Recipe(Formula.RMS, _RMS_5),
-        "afmoe apertus apertus1p5_text arcee bamba bitnet chameleon cwm diffllama dots3_note_text ernie4_5 "
+        "afmoe apertus apertus1p5_text arcee bamba bitnet cwm diffllama dots3_note_text ernie4_5 "
         "ernie4_5_moe eurobert evolla exaone4 exaone_moe glm4_moe glm4_moe_lite glm_moe_dsa gpt_oss "
         "hunyuan_v1_dense hunyuan_v1_moe hy_v3 hy_v4 hy_v4_vl_text internlm3 iquestcoder kimi_linear llama4_text "
         "longcat_flash mimo_v2_flash minimax ministral3 mixtral olmo2 olmo3 olmoe phi3 phi4_multimodal "
@@ -119,6 +122,7 @@ _ROWS: tuple[tuple[Recipe, str], ...] = (
             Formula.RMS,
             _RMS_6,
             prescale=Prescale(Key("logits_mup_width_multiplier", 24.0, also="embedding_multiplier"), -1.0),
+            unless=(_CUT,),
         ),
         "inkling_text",
     ),

@@ -56,7 +56,7 @@ _PLAIN: Mapping[str, str] = {
 }
 
 # these hand out their language model's own logits, or scale and cap as it does
-_FINISHED: Mapping[str, str] = {
+_SCALED_AND_CAPPED: Mapping[str, str] = {
     "bert": "encoder-decoder speech-encoder-decoder vision-encoder-decoder",
     "blt_local_decoder": "blt",
     "cohere_compass_text": "cohere_compass",
@@ -83,8 +83,8 @@ _FINISHED: Mapping[str, str] = {
 }
 
 WRAPPERS: Mapping[str, Wrapper] = {
-    kind: Wrapper(text, finishes)
-    for finishes, table in ((False, _PLAIN), (True, _FINISHED))
+    kind: Wrapper(text, scales_and_caps)
+    for scales_and_caps, table in ((False, _PLAIN), (True, _SCALED_AND_CAPPED))
     for text, kinds in table.items()
     for kind in kinds.split()
 }

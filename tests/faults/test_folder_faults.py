@@ -300,8 +300,8 @@ def test_a_number_of_the_config_that_is_none(value: str, tmp_path: Path) -> None
     (tmp_path / "config.json").write_text(f'{{"model_type": "llama", "rms_norm_eps": {value}}}')
     checkpoint = open_checkpoint(tmp_path)
     layout = find_layout(checkpoint.tensors, checkpoint.config)
-    with pytest.raises(CheckpointError, match=r"rms_norm_eps is .*; expected a finite number"):
-        make_readout(checkpoint.config, layout, checkpoint)
+    reason = make_readout(checkpoint.config, layout, checkpoint).reason
+    assert "for rms_norm_eps; expected a finite number" in reason
 
 
 def test_an_infinity_that_nobody_reads_is_let_through(tmp_path: Path) -> None:
