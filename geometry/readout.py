@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from geometry.checkpoint import Checkpoint, HeadLayout
+from geometry.checkpoint.beside import stem_of
 from geometry.checkpoint.config import headless_class, model_type, says_tied
 from geometry.checkpoint.header import short
 from geometry.errors import ReadoutError
@@ -200,8 +201,8 @@ def _read(terms: Terms, layout: HeadLayout, checkpoint: Checkpoint) -> Readout:
 def _refused(terms: Terms, checkpoint: Checkpoint) -> str:
     """Return why this checkpoint is not what its type's row says, or an empty string."""
     for refusal in terms.recipe.unless:
-        names = (f".{name}".removesuffix(".weight") for name in checkpoint.tensors)
-        held = bool(refusal.tensor) and any(name.endswith(f".{refusal.tensor}") for name in names)
+        modules = (f".{stem_of(name)}" for name in checkpoint.tensors)
+        held = bool(refusal.tensor) and any(module.endswith(f".{refusal.tensor}") for module in modules)
         value = terms.numbers.get(refusal.key)
         if held or (value and (not refusal.equals or value != terms.numbers.get(refusal.equals))):
             return refusal.reason

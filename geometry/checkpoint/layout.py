@@ -1,13 +1,15 @@
 """Which tensors are the head, the embedding, the bias and the final norm: ordered rules on names and shapes.
 
 Checkpoints name the same things in some dozens of ways. The names are data (`geometry.checkpoint.naming`); the
-rules read them in order, and never need to know the model's type.
+rules read them in order. The model's type matters for a name that means two things, and for what the config's flag of
+tying is about (`geometry.checkpoint.config`).
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from geometry.checkpoint.beside import stem_of
 from geometry.checkpoint.companions import check_packed, check_stored, companion_names, quantised_module, stored_shape
 from geometry.checkpoint.config import model_type, says_tied, token_counts, told_width
 from geometry.checkpoint.header import TensorInfo, Tensors, short, some_names
@@ -26,7 +28,6 @@ from geometry.checkpoint.naming import (
     REWORKED,
     SHIFTS,
     WEAK_HEADS,
-    module_of,
 )
 from geometry.errors import CheckpointError
 
@@ -130,7 +131,7 @@ def _find_head(outer: Tensors, embedding: str | None, config: Mapping[str, Any])
         (rank, _in_encoder(name), name.count("."), name)
         for name in outer
         for rank, ending in enumerate(endings)
-        if name != embedding and _ends(module_of(name), ending)
+        if name != embedding and _ends(stem_of(name), ending)
     )
     strong = bool(named) and named[0][0] < len(HEADS)
     rows = outer[embedding] if embedding is not None and named and not strong else None
@@ -163,7 +164,7 @@ def _check_no_head(outer: Tensors) -> None:
 
 def _check_beside(outer: Tensors, head: str) -> None:
     """Refuse a head beside whose matrix lies something that makes another one of it."""
-    module = module_of(head)
+    module = stem_of(head)
     strong, beside = any(_ends(module, ending) for ending in HEADS), {head, *companion_names(head, outer)}
     for name in sorted(outer):
         below = name.removeprefix(f"{module}.")
@@ -175,7 +176,7 @@ def _check_beside(outer: Tensors, head: str) -> None:
 
 def _is_part(name: str, below: str) -> bool:
     """Return whether a tensor below a head's module is no other form of its matrix, or a head by its own name."""
-    return below.split(".")[0] in HEAD_PARTS or any(_ends(module_of(name).removesuffix(".bias"), end) for end in HEADS)
+    return below.split(".")[0] in HEAD_PARTS or any(_ends(stem_of(name).removesuffix(".bias"), end) for end in HEADS)
 
 
 def _reworked(outer: Tensors, module: str, name: str) -> CheckpointError:
@@ -232,7 +233,7 @@ def _find_norm(
 
 def _find_bias(outer: Tensors, head: str, vocab: int, *, tied: bool) -> str | None:
     """Return the head's bias: beside the head, or under one of the names that a tied head keeps it by."""
-    own = [] if tied else [f"{module_of(head)}.bias"]
+    own = [] if tied else [f"{stem_of(head)}.bias"]
     for name in own:
         if name in outer and outer[name].shape not in ((vocab,), (1, vocab)):
             raise CheckpointError(
@@ -253,7 +254,7 @@ def _find_bias(outer: Tensors, head: str, vocab: int, *, tied: bool) -> str | No
 
 def _last(name: str) -> str:
     """Return the last part of a tensor's module."""
-    return module_of(name).rpartition(".")[2]
+    return stem_of(name).rpartition(".")[2]
 
 
 def _ends(stem: str, ending: str) -> bool:
@@ -266,7 +267,7 @@ def _in_encoder(name: str) -> bool:
 
 def _parents(name: str) -> list[str]:
     """Return the prefixes above the module of a tensor, the nearest first: ``a.b.``, ``a.``, the root."""
-    parts = module_of(name).split(".")[:-1]
+    parts = stem_of(name).split(".")[:-1]
     return ["".join(part + "." for part in parts[:n]) for n in range(len(parts), -1, -1)]
 
 

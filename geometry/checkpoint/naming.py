@@ -118,8 +118,3 @@ ENCODERS = ("encoder",)
 
 # a type whose final norm has a name that elsewhere means the embedding's
 NORM_PLACES: Mapping[str, str] = {"bigbird_pegasus": "decoder.layernorm_embedding"}
-
-
-def module_of(name: str) -> str:
-    """Return a tensor's module: its name less the last part, if that is ``weight``."""
-    return name.removesuffix(".weight")
