@@ -146,7 +146,8 @@ def make_readout(config: Mapping[str, Any], layout: HeadLayout, checkpoint: Chec
 
 def _check_serves(config: Mapping[str, Any], layout: HeadLayout, saved: str) -> None:
     """Refuse the embedding of a model that was saved without a head, where nothing says that it serves as one."""
-    if saved and ("Encoder" in saved or "encoder" in (layout.norm or "").split(".")):
+    inside = "is_encoder_decoder" in config and "encoder" in (layout.norm or "").split(".")
+    if saved and ("Encoder" in saved or inside):
         raise ReadoutError("what there is of the model is an encoder")
     if saved and says_tied(config) is None and model_type(config) not in TIED:
         raise ReadoutError("its config does not say that the embedding serves as one")

@@ -346,9 +346,14 @@ def test_a_model_saved_without_a_head_says_that_the_embedding_stands_in(config: 
             'it is saved as "T5EncoderModel", without a head; what there is of the model is an encoder',
         ),
         (
-            {"model_type": "t5", "architectures": ["T5ForTokenClassification"]},
+            {"model_type": "t5", "is_encoder_decoder": False, "architectures": ["T5ForTokenClassification"]},
             {"shared.weight": (VOCAB, DIM), "encoder.final_layer_norm.weight": (DIM,)},
             "what there is of the model is an encoder",
+        ),
+        (
+            {"model_type": "cpmant", "architectures": ["CpmAntModel"]},
+            {"input_embedding.weight": (VOCAB, DIM), "encoder.output_layernorm.weight": (DIM,)},
+            "its config does not say that the embedding serves as one",
         ),
         (
             {"model_type": "brand_new", "architectures": ["BrandNewModel"]},

@@ -1,5 +1,6 @@
 """Every row of the readout table against the running model: its residual in, its logits out."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,43 @@ def test_t5s_that_do_not_scale(kind: str, flags: dict[str, bool], scales: bool, 
     """The class decides by a flag; saved again, the config says it in another way."""
     check(tiny_model(kind, classes(kind)[0], **flags), tmp_path)
     assert (geo.open_head(tmp_path).readout.prescale != 1.0) == scales
+
+
+@pytest.mark.parametrize("kind", ["t5", "mt5", "umt5", "longt5"])
+def test_a_t5_of_old_whose_flag_is_about_its_scale(kind: str, tmp_path: Path) -> None:
+    """Configs of old say untied of a checkpoint that holds one matrix, and the class ties all the same."""
+    import transformers
+
+    name = classes(kind)[0]
+    tiny_model(kind, name).save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config.pop("scale_decoder_outputs", None)
+    (tmp_path / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    assert geo.open_head(tmp_path).opened.layout.head == "shared.weight"
+    passed = run(getattr(transformers, name).from_pretrained(tmp_path).eval())
+    logits = geo.open_head(tmp_path).logits(passed.residuals)
+    np.testing.assert_allclose(logits, passed.logits, atol=1e-4, rtol=1e-4)
+
+
+def test_the_image_tokens_that_chameleon_masks_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a row like any other it would not pass, by the masked tokens alone."""
+    model = tiny_model("chameleon", "ChameleonForConditionalGeneration")
+    monkeypatch.setitem(RECIPES, "chameleon", RECIPES["apertus"])
+    with pytest.raises(AssertionError):
+        check(model, tmp_path)
+    passed = run(model)
+    logits = geo.open_head(tmp_path).logits(passed.residuals)
+    wrong = ~np.isclose(logits, passed.logits, atol=1e-4, rtol=1e-4)
+    assert sorted(set(np.nonzero(wrong)[1])) == [5, 6]
+
+
+def test_an_inkling_whose_logits_end_before_its_rows_is_closed(tmp_path: Path) -> None:
+    import torch
+
+    model = tiny_model("inkling_text", classes("inkling_text")[0], unpadded_vocab_size=60)
+    model.save_pretrained(tmp_path)
+    assert model(input_ids=torch.arange(3, 9)[None]).logits.shape[-1] == 60
+    assert "unpadded_vocab_size" in geo.open_head(tmp_path).readout.reason
 
 
 @pytest.mark.parametrize("flag", [{"do_layer_norm_before": False}, {"_remove_final_layer_norm": True}])

@@ -79,7 +79,7 @@ EXTRA: Mapping[str, dict[str, Any]] = {
         "encoder_hash_byte_group_vocab": 50,
         "encoder_config": {"hidden_size": DIM, "num_attention_heads": 4, "num_key_value_heads": 4},
     },
-    "chameleon": {"vocabulary_map": {"<image>": 3}, "vq_config": {"base_channels": 32}},
+    "chameleon": {"vocabulary_map": {"<image>": 3, "IMGIMGBZ": 5, "IMGIMGCZ": 6}, "vq_config": {"base_channels": 32}},
     "dbrx": {
         "attn_config": {"kv_n_heads": 2, "clip_qkv": 8.0, "rope_theta": 1e4},
         "ffn_config": {"ffn_hidden_size": 16, "moe_num_experts": 4, "moe_top_k": 2},
@@ -232,13 +232,8 @@ def tiny_config(kind: str, **beside: Any) -> Any:
 def tiny_model(kind: str, name: str, **beside: Any) -> Any:
     """Return a model of the named class with every parameter random: gains, shifts and biases included."""
     import torch
-    import transformers
 
-    made, config = getattr(transformers, name), tiny_config(kind, **{**EXTRA.get(name, {}), **beside})
-    if made.config_class is not None and not isinstance(config, made.config_class):
-        config = next((part for _, part in _parts(config) if isinstance(part, made.config_class)), config)
-    torch.manual_seed(zlib.crc32(name.encode()))
-    model = made(config).float().eval()
+    model = built(name, tiny_config(kind, **{**EXTRA.get(name, {}), **beside})).float().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(0.4 * torch.randn_like(parameter))
@@ -248,7 +243,19 @@ def tiny_model(kind: str, name: str, **beside: Any) -> Any:
     return model
 
 
-def _parts(config: Any) -> Iterator[tuple[str, Any]]:
+def built(name: str, config: Any) -> Any:
+    """Return a model of the named class, of the config or the part of it that the class takes; seeded by the name."""
+    import torch
+    import transformers
+
+    made = getattr(transformers, name)
+    if made.config_class is not None and not isinstance(config, made.config_class):
+        config = next((part for _, part in parts(config) if isinstance(part, made.config_class)), config)
+    torch.manual_seed(zlib.crc32(name.encode()))
+    return made(config)
+
+
+def parts(config: Any) -> Iterator[tuple[str, Any]]:
     """Every config directly inside another, by its key."""
     from transformers import PretrainedConfig
 
@@ -274,7 +281,7 @@ def _sizes(config: Any, generator: np.random.Generator, *, narrow: bool = False)
             low, high = NUMBERS[name]
             given[name] = int(generator.integers(low, high)) if low >= 10 else float(generator.uniform(low, high))
     given["use_cache"] = False
-    for key, part in _parts(config):
+    for key, part in parts(config):
         beside = narrow or any(word in key for word in BESIDE)
         given[key] = {"model_type": part.model_type} | _sizes(part, generator, narrow=beside)
     return given
