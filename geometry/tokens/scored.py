@@ -7,7 +7,6 @@ import heapq
 from collections.abc import Mapping
 from functools import cached_property
 
-from geometry.errors import TokenError
 from geometry.tokens.table import TokenTable
 
 
@@ -68,19 +67,10 @@ class ScoredEncoder:
         return ids
 
     def _spell(self, data: bytes) -> list[int]:
-        """Return the byte tokens of what no piece spells, or the unknown token.
-
-        Raises:
-            TokenError: there is neither.
-        """
+        """Return the byte tokens of what no piece spells, or the unknown token, if there is one."""
         if all(byte in self._bytes for byte in data):
             return [self._bytes[byte] for byte in data]
-        if self._table.unknown is None:
-            raise TokenError(
-                f"{self._table.source}: no token spells {data.decode(errors='replace')!r:.40}, and none stands for "
-                "what is unknown; name tokens by id"
-            )
-        return [self._table.unknown]
+        return [] if self._table.unknown is None else [self._table.unknown]
 
 
 def merge_best(parts: list[str], scores: Mapping[str, float]) -> list[str]:
