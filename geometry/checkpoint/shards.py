@@ -15,7 +15,8 @@ from geometry.errors import CheckpointError
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 ADAPTER = "adapter_model.safetensors"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+ADAPTER_CONFIG = "adapter_config.json"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def read_folder(folder: Path, reads: Reads) -> Weights:
     beside = [name for name in (SINGLE, INDEX) if is_present(folder / name)]
     files = sorted(path.name for path in folder.glob("*.safetensors"))
     chosen = choose_weights({*beside, *files})
-    if chosen in (None, ADAPTER) and is_present(folder / "adapter_config.json"):
-        raise CheckpointError(_adapter(folder))
+    if chosen in (None, ADAPTER) and is_present(folder / ADAPTER_CONFIG):
+        raise CheckpointError(adapter_line(str(folder), read_json(folder / ADAPTER_CONFIG, folder)[0]))
     if chosen is None:
         raise CheckpointError(_no_weights(folder, len(files)))
     return _read_index(folder, reads) if chosen == INDEX else read_file(folder / chosen, folder, reads)
@@ -137,19 +138,18 @@ def weight_map(index: Mapping[str, Any], path: Path) -> Mapping[str, str]:
     return MappingProxyType(placed)
 
 
-def _adapter(folder: Path) -> str:
-    """Return why a folder that PEFT wrote cannot be opened."""
-    config, _ = read_json(folder / "adapter_config.json", folder)
+def adapter_line(where: str, config: Mapping[str, Any]) -> str:
+    """Return why what PEFT wrote cannot be opened, by its ``adapter_config.json``."""
     base = config.get("base_model_name_or_path")
     of = short(base) if isinstance(base, str) and base else "a model that it does not name"
-    return f"{folder} holds an adapter of {of}, and no head; merge it into that model, or open that one"
+    return f"{where} holds an adapter of {of}, and no head; merge it into that model, or open that one"
 
 
 def _no_weights(folder: Path, found: int) -> str:
     """Return why a folder without a single file and without an index cannot be opened."""
     if found:
         return f"{folder} holds {found} safetensors files and no {INDEX}; give one file, or add the index"
-    pickles = sorted(path.name for pattern in PICKLES for path in folder.glob(pattern))
+    pickles = sorted(path.name for path in folder.glob("*") if path.name.endswith(PICKLES))
     if pickles:
         return (
             f"{folder} holds its weights as a pickle ({short(pickles[0])}), which can run code when it is opened; "

@@ -329,6 +329,10 @@ def test_a_cache_that_cannot_be_written(hub: Loopback, tmp_path: Path, monkeypat
         ({"a-Q8_0.gguf": b"GGUF"}, "only GGUF files"),
         ({"a.safetensors": b"", "b.safetensors": b""}, "holds 2 safetensors files"),
         ({"README.md": b""}, "holds no head"),
+        (
+            {"adapter_config.json": b'{"base_model_name_or_path": "org/base"}', "adapter_model.safetensors": b""},
+            'holds an adapter of "org/base"',
+        ),
     ],
 )
 def test_repositories_without_weights(files: dict[str, bytes], says: str, hub: Loopback) -> None:

@@ -6,12 +6,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from geometry.checkpoint.guards import MAX_INDEX_BYTES, parse_json
+from geometry.checkpoint.guards import MAX_INDEX_BYTES, MAX_JSON_BYTES, parse_json
 from geometry.checkpoint.header import TensorInfo, Tensors, parse_header, short
 from geometry.checkpoint.hub.answers import Identity, changed
 from geometry.checkpoint.hub.listing import Listing
 from geometry.checkpoint.hub.wire import Wire
-from geometry.checkpoint.shards import INDEX, SINGLE, IndexedTensors, choose_weights, weight_map
+from geometry.checkpoint.shards import (
+    ADAPTER,
+    ADAPTER_CONFIG,
+    INDEX,
+    PICKLES,
+    SINGLE,
+    IndexedTensors,
+    adapter_line,
+    choose_weights,
+    weight_map,
+)
 from geometry.errors import CheckpointError
 
 FIRST_BYTES = 2**16
@@ -20,7 +30,7 @@ FIRST_BYTES = 2**16
 _OTHERS = (
     (".gguf", "only GGUF files; download one and give it"),
     (
-        (".bin", ".pt", ".pth", ".ckpt"),
+        PICKLES,
         "its weights as a pickle, which can run code when it is opened; take a revision with safetensors",
     ),
 )
@@ -159,6 +169,10 @@ def open_weights(wire: Wire, listing: Listing) -> RemoteWeights:
         return file.header()
 
     chosen = choose_weights(listing.sizes.keys())
+    if chosen in (None, ADAPTER) and ADAPTER_CONFIG in listing.sizes:
+        content = listing.small(wire, ADAPTER_CONFIG, limit=MAX_JSON_BYTES)
+        config = parse_json(content, Path(repo) / ADAPTER_CONFIG, "JSON", unique_keys=False)
+        raise CheckpointError(adapter_line(wire.what, config))
     if chosen is None:
         raise CheckpointError(_no_weights(wire.what, listing))
     if chosen != INDEX:
