@@ -197,7 +197,8 @@ class Head:
         result = np.empty((len(hidden), self.vocab), dtype=np.float32)
         for start, block in self.opened.matrix.blocks(block_rows(self.opened.matrix)):
             stop = start + len(block)
-            product = hidden @ block.T
+            with np.errstate(invalid="ignore", over="ignore"):  # of rows that are not finite, as the model has them
+                product = hidden @ block.T
             result[:, start:stop] = product if readout.bias is None else product + readout.bias[start:stop]
         return readout.finish(result)
 
