@@ -85,6 +85,7 @@ def _child(folder: str, expressions: list[str], space: str | None, most: int | N
     opened = time.perf_counter() - start
     start = time.perf_counter()
     found = land_many(head, expressions, LandingOptions(k=10), space=space)  # type: ignore[arg-type]
+    str(found[0])  # printed, as a person sees it: the head's fingerprint is taken now
     asked = time.perf_counter() - start
     peak = _status("VmHWM") - before
     answers = [[token.id for token in one.landings] for one in found]

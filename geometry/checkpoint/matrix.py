@@ -17,6 +17,9 @@ PAGE = 4096
 SAMPLED_PAGES = 256
 HASHED_BYTES = 2**24
 
+GATHERED = 32
+"""Rows here and there that are read at once of a matrix that may not stay in memory."""
+
 # bf16 has no NumPy type: its bits are kept as integers, being the upper half of a float32
 STORED: Mapping[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -163,8 +166,22 @@ class StoredMatrix:
         first, last = wanted * row // PAGE, ((wanted + 1) * row - 1) // PAGE
         for step in range(row // PAGE + 2):
             self._touched[np.minimum(first + step, last)] = True
-        raw = self._stored[wanted]
+        raw = self._gather(wanted)
         return decode(raw) if self.codec is None else self.codec.decode(raw, wanted)
+
+    def _gather(self, wanted: Int64[np.ndarray, " tokens"]) -> Shaped[np.ndarray, "tokens width"]:
+        """Return rows here and there as stored, a few at a time where the matrix is too large to stay.
+
+        The system reads ahead of every row that is touched, so that a few hundred of them would bring all of it.
+        """
+        if not self._may_not_stay:
+            return self._stored[wanted]
+        raw = np.empty((len(wanted), self._stored.shape[1]), dtype=self._stored.dtype)
+        for start in range(0, len(wanted), GATHERED):
+            stop = start + GATHERED
+            raw[start:stop] = self._stored[wanted[start:stop]]
+            self._let_go()
+        return raw
 
     def raw_block(self, start: int, stop: int) -> Shaped[np.ndarray, "tokens width"]:
         """Return rows ``start`` to ``stop`` (exclusive) as stored: bf16's bits as uint16, a codec's codes undecoded.
@@ -199,9 +216,13 @@ class StoredMatrix:
         """Return the rows from ``start`` on, of which ``raw`` is what is stored."""
         return decode(raw) if self.codec is None else self.codec.decode(raw, np.arange(start, start + len(raw)))
 
+    @property
+    def _may_not_stay(self) -> bool:
+        return self.max_resident is not None and self.nbytes > self.max_resident
+
     def _let_go(self) -> None:
         """Give the pages back to the system where the matrix is larger than may stay in memory."""
-        if self.max_resident is not None and self.nbytes > self.max_resident and hasattr(mmap, "MADV_DONTNEED"):
+        if self._may_not_stay and hasattr(mmap, "MADV_DONTNEED"):
             self._mapped.madvise(mmap.MADV_DONTNEED)
 
     def sample_hash(self) -> str:
@@ -235,4 +256,5 @@ class StoredMatrix:
         for start, stop in spans:
             self._touched[start // PAGE : -(-stop // PAGE)] = True
             digest.update(octets[start:stop].data)
+            self._let_go()
         return digest.hexdigest()
