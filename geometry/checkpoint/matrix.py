@@ -175,7 +175,7 @@ class StoredMatrix:
         The system reads ahead of every row that is touched, so that a few hundred of them would bring all of it.
         """
         if not self._may_not_stay:
-            return self._stored[wanted]
+            return np.asarray(self._stored[wanted])
         raw = np.empty((len(wanted), self._stored.shape[1]), dtype=self._stored.dtype)
         for start in range(0, len(wanted), GATHERED):
             stop = start + GATHERED
