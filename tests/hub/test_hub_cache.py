@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from loopback import Loopback
 from models import single, tensors
+from safetensors.numpy import save
 
 import geometry as geo
 from geometry.checkpoint.hub import download, holdings, prune, user_caches
@@ -98,34 +99,38 @@ def test_a_run_that_was_killed_is_gone_on_with(hub: Loopback, cache: Path) -> No
     assert len(ranges) == 1 + total - 8, "the header, and the chunks that had not come"
 
 
-def test_half_a_head_of_a_file_that_changed_is_not_gone_on_with(hub: Loopback, cache: Path) -> None:
+@pytest.fixture
+def half_a_head(hub: Loopback, cache: Path) -> Path:
+    """A head whose fetching a person gave up on after a chunk had come."""
     hub.add("org/model", single())
-    hub.lies.busy = []
-    hub.lies.cut = None
+    add = download._Journal.add
 
-    def stop(count: int) -> None:
+    def add_then_stop(self: download._Journal, number: int, checksum: int) -> None:
+        add(self, number, checksum)
         raise KeyboardInterrupt
 
-    import geometry.checkpoint.hub.download as module
-
-    original = module._Journal.add
-
-    def add_then_stop(self: module._Journal, number: int, checksum: int) -> None:
-        original(self, number, checksum)
-        raise KeyboardInterrupt
-
-    module._Journal.add = add_then_stop  # type: ignore[method-assign]
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download._Journal, "add", add_then_stop)
         with pytest.raises(KeyboardInterrupt):
             geo.open_head("org/model")
-    finally:
-        module._Journal.add = original  # type: ignore[method-assign]
     [partial] = cache.glob("*/partial/heads--*/model.safetensors")
-    damaged = bytearray(partial.read_bytes())
+    return partial
+
+
+def test_half_a_head_that_was_damaged_is_not_gone_on_with(hub: Loopback, half_a_head: Path) -> None:
+    damaged = bytearray(half_a_head.read_bytes())
     damaged[len(damaged) // 2] ^= 255
-    partial.write_bytes(bytes(damaged))
+    half_a_head.write_bytes(bytes(damaged))
     head = geo.open_head("org/model")
     np.testing.assert_array_equal(head.rows(range(head.vocab)), tensors()["lm_head.weight"])
+
+
+def test_half_a_head_of_a_file_that_changed_is_not_gone_on_with(hub: Loopback, half_a_head: Path) -> None:
+    [files] = hub.repos["org/model"].commits.values()
+    other = {name: value + 1 for name, value in tensors().items()}
+    files["model.safetensors"] = save(other)
+    head = geo.open_head("org/model")
+    np.testing.assert_array_equal(head.rows(range(head.vocab)), other["lm_head.weight"])
 
 
 def test_two_processes_at_once_fetch_once(hub: Loopback) -> None:
@@ -226,7 +231,6 @@ def test_giving_up_does_not_wait_for_the_server(hub: Loopback, cache: Path) -> N
         "geo.open_head('org/model')\n"
     )
     process = python(code, hub)
-    hub.lies.busy = []
     hub.lies.after_header = (429, "60")
     assert process.stdout is not None
     assert process.stdout.readline() == "fetching\n"

@@ -305,7 +305,6 @@ def test_files_that_are_far_too_large_are_not_fetched(hub: Loopback, monkeypatch
     hub.add("org/model", single(b" " * 10_000))
     monkeypatch.setattr("geometry.checkpoint.hub.fetch.MAX_TOKENIZER_BYTES", 5_000)
     assert "tokenizer.json has 10,000 bytes; expected at most 5,000" in refusal("org/model")
-    hub.lies.edit_size = lambda size: None  # type: ignore[assignment, return-value]
 
 
 def test_a_head_that_the_disk_has_no_room_for(hub: Loopback, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:

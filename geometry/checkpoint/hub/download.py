@@ -36,8 +36,8 @@ class _Chunk:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What came.
+class Written:
+    """What lies in the file now.
 
     Attributes:
         sha256: of each tensor's bytes, by name.
@@ -48,7 +48,7 @@ class Fetched:
     earlier: int
 
 
-def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> Fetched:
+def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> Written:
     """Write tensors into the safetensors file ``path``, under their own names.
 
     What an earlier run left half done there is gone on with, as long as the Hub's files are the same ones.
@@ -69,7 +69,7 @@ def fetch_tensors(pieces: Sequence[Piece], path: Path, label: str) -> Fetched:
         with _Target(path, header, total) as target:
             earlier = _fill(target, _chunks(pieces, starts), journal, total, label) - len(header)
             digests = [target.sha256(start, piece.info.nbytes) for piece, start in zip(pieces, starts, strict=True)]
-        return Fetched(dict(zip((piece.info.name for piece in pieces), digests, strict=True)), earlier)
+        return Written(dict(zip((piece.info.name for piece in pieces), digests, strict=True)), earlier)
     except (UnreachableError, UnwritableError):
         raise
     except CheckpointError:
