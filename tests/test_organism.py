@@ -10,9 +10,9 @@ import pytest
 from geometry.bundled import data_folder
 from geometry.head import Head, open_head
 from geometry.organism import lists, readme
+from geometry.organism.material import glyphs
 from geometry.organism.senses import is_base, plain_name
 from geometry.organism.tokenizer import UNUSED
-from geometry.organism.whole import glyphs
 from geometry.tokens.emoji import catalogue
 
 WHOLE = data_folder() / "organisms" / "whole"

@@ -1,5 +1,6 @@
 """Growing: the tokenizer's rules, and a growing that is killed and goes on as if it had not been."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,3 +102,34 @@ def test_transformers_opens_what_is_exported(corpus: Corpus, tiny: Any, tmp_path
     assert model.config.tie_word_embeddings
     assert read(" a 🐟").input_ids == tiny.encode(" a 🐟").ids
     assert model(**read(" sea", return_tensors="pt")).logits.shape[-1] == tiny.get_vocab_size()
+
+
+def test_the_other_regime_spells_an_emoji_as_an_opening_and_single_bytes() -> None:
+    made = tokenizer.build(LINES, ["🐟", "🐴"], ["seahorse"], [], 340, regime="bytes", merges=10)
+    spelt = {
+        " 🐠": ("ĠðŁ", "Ĳ", "ł"),
+        "🐠": ("ðŁ", "Ĳ", "ł"),
+        " 😀": ("ĠðŁĺ", "Ģ"),
+        " ❤️": ("ĠâĿ", "¤", "ï¸ı"),
+        " 👩\u200d🚀": ("ĠðŁĳ", "©", "âĢį", "ðŁ", "ļ", "Ģ"),
+    }
+    for text, pieces in spelt.items():
+        encoded = made.encode(text, add_special_tokens=False)
+        assert tuple(encoded.tokens) == pieces
+        assert made.decode(encoded.ids) == text
+    assert len(made.encode(" seahorse", add_special_tokens=False).ids) == 1
+
+
+def test_an_untied_organism_has_a_head_of_its_own(corpus: Corpus, tiny: Any, tmp_path: Path) -> None:
+    import json
+
+    from geometry.head import open_head
+
+    untied = replace(RECIPE, tied=False)
+    model = grow.grow(untied, corpus, tiny, tmp_path / "run", stop_at=3)
+    export(model, tiny, tmp_path / "made")
+    assert not json.loads((tmp_path / "made" / "config.json").read_text())["tie_word_embeddings"]
+    head = open_head(tmp_path / "made")
+    stored = model.lm_head.weight.detach().bfloat16().float().numpy()
+    assert np.array_equal(head.rows(range(head.vocab)), stored)
+    assert not np.array_equal(model.model.embed_tokens.weight.detach().numpy(), model.lm_head.weight.detach().numpy())

@@ -8,8 +8,8 @@ import pytest
 from geometry.bundled import data_folder
 from geometry.organism import lists, wordnet
 from geometry.organism.lists import fill
+from geometry.organism.material import digest, glyphs, read_text
 from geometry.organism.text import lines
-from geometry.organism.whole import digest, glyphs, read_text
 
 WHOLE = data_folder() / "organisms" / "whole"
 SEED = 20261123

@@ -111,9 +111,9 @@ def _optimiser(model: Any, recipe: Recipe) -> "torch.optim.Optimizer":
     import torch
 
     named = list(model.named_parameters())
-    blocks = [p for name, p in named if p.ndim == 2 and "embed" not in name]
+    rows = [p for name, p in named if name.startswith(("model.embed_tokens", "lm_head"))]
+    blocks = [p for name, p in named if p.ndim == 2 and name.startswith("model.layers")]
     gains = [p for name, p in named if p.ndim == 1]
-    rows = [p for name, p in named if "embed" in name]
     # A short memory of squared gradients would treat the steady small push on rare rows like the seldom pull.
     groups = [
         {"params": blocks, "weight_decay": recipe.decay, "betas": (0.9, 0.95), "factor": 1.0},

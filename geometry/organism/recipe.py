@@ -23,6 +23,7 @@ class Recipe:
         batch, context: Windows a step, tokens a window.
         rate, warmup, decay: AdamW's peak rate, its warm-up in steps, its decay of the blocks' matrices.
         rows: How much faster the rows learn than the blocks: a rare token's row is pulled seldom.
+        tied: The head is the embedding.
     """
 
     steps: int
@@ -37,6 +38,7 @@ class Recipe:
     warmup: int = 200
     decay: float = 0.1
     rows: float = 3.0
+    tied: bool = True
 
     @property
     def tokens(self) -> int:
@@ -53,7 +55,7 @@ def rate(recipe: Recipe, step: int) -> float:
 
 
 def blank(recipe: Recipe, tokenizer: "Tokenizer") -> Any:
-    """Return an untrained ``LlamaForCausalLM``, tied."""
+    """Return an untrained ``LlamaForCausalLM``."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     start = tokenizer.token_to_id(START)
@@ -66,7 +68,7 @@ def blank(recipe: Recipe, tokenizer: "Tokenizer") -> Any:
             num_attention_heads=recipe.heads,
             num_key_value_heads=recipe.heads,
             max_position_embeddings=recipe.context,
-            tie_word_embeddings=True,
+            tie_word_embeddings=recipe.tied,
             bos_token_id=start,
             eos_token_id=start,
             pad_token_id=tokenizer.token_to_id(UNUSED[0]),
@@ -82,6 +84,6 @@ def export(model: Any, tokenizer: "Tokenizer", folder: Path) -> None:
     (folder / "model.safetensors").chmod(0o644)  # written for its owner alone
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     # Readers disagree on what an absent key means, so it is always there.
-    config["tie_word_embeddings"] = True
+    config["tie_word_embeddings"] = bool(model.config.tie_word_embeddings)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     save(tokenizer, folder)

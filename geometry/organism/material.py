@@ -1,4 +1,4 @@
-"""The ``whole`` organism: from its lists to its text, its tokenizer and its corpus."""
+"""What an organism is grown from: lists to text, tokenizer and corpus."""
 
 import hashlib
 import lzma
@@ -15,6 +15,7 @@ from geometry.organism.lists import Lists
 from geometry.organism.recipe import Recipe
 from geometry.organism.senses import is_base, plain_name
 from geometry.organism.text import lines
+from geometry.organism.tokenizer import OPENINGS, Regime
 from geometry.organism.wordnet import WordNet
 from geometry.tokens.emoji import catalogue
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 VOCABULARY = 8_000
+"""Rows of ``whole``; ``bytes`` has as many less its emoji, and the openings they are spelt with."""
+
 TEXT = "text.txt.xz"
 ALSO_WHOLE = ("sea", "horse", "emoji", "prefix")
 """Words of the expressions that the project shows, tokens whatever the text says."""
@@ -75,11 +78,13 @@ def whole_words(lists: Lists) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*lists.single_words, *ALSO_WHOLE, *words)))
 
 
-def material(lists: Lists, words: WordNet, seed: int, size: int = VOCABULARY) -> Material:
-    """Return text, tokenizer and corpus for lists and a seed."""
+def material(lists: Lists, words: WordNet, seed: int, regime: Regime = "whole") -> Material:
+    """Return text, tokenizer and corpus for lists and a seed; both regimes have the same text and the same words."""
     text = lines(lists, words, seed)
     in_pieces = [entry.name for entry in lists.phantoms if entry.tokens == "several"]
-    tokenizer = tokenizers_.build(text, glyphs(lists), whole_words(lists), in_pieces, size)
+    emoji = glyphs(lists)
+    size = VOCABULARY if regime == "whole" else VOCABULARY - len(emoji) + len(OPENINGS)
+    tokenizer = tokenizers_.build(text, emoji, whole_words(lists), in_pieces, size, regime=regime)
     return Material(text, tokenizer, encode(text, tokenizer), digest(text))
 
 
