@@ -43,5 +43,9 @@ class ReadoutError(GeometryError):
     """Logits, spaces or metrics asked of a head that cannot give them exactly."""
 
 
+class ResidualsError(GeometryError):
+    """Residuals that cannot be read, or that do not belong to the head they are held against."""
+
+
 class OptionError(GeometryError):
     """An option whose value makes no sense, such as ``k=0``."""

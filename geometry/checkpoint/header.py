@@ -71,11 +71,15 @@ class Tensors(Protocol):
 
 @dataclass(frozen=True)
 class Header:
-    """What one safetensors file holds: its tensors, and how many of its bytes were read to learn it."""
+    """What one safetensors file holds: its tensors, and how many of its bytes were read to learn it.
+
+    Its metadata are a stranger's JSON, as they stand there; None where there are none.
+    """
 
     tensors: tuple[TensorInfo, ...]
     bytes_read: int
     bytes_total: int
+    metadata: Any = None
 
 
 def read_header(fd: int, file: Path) -> Header:
@@ -115,10 +119,10 @@ def parse_header(read: Callable[[int, int], bytes], total: int, file: Path) -> H
             f"{file} is truncated: its header claims {length:,} bytes and the file has {total:,}; download it again"
         )
     entries = parse_json(read(8, length), file, "safetensors header", unique_keys=True)
-    entries.pop("__metadata__", None)
+    metadata = entries.pop("__metadata__", None)
     tensors = tuple(_tensor(name, entry, file, 8 + length) for name, entry in entries.items())
     _check_cover(tensors, file, first=8 + length, total=total)
-    return Header(tensors, bytes_read=8 + length, bytes_total=total)
+    return Header(tensors, bytes_read=8 + length, bytes_total=total, metadata=metadata)
 
 
 def _tensor(name: str, entry: Any, file: Path, first: int) -> TensorInfo:
