@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import geometry
-from geometry.cli import heads, sums, surveys
+from geometry.cli import heads, live, sums, surveys
 from geometry.errors import GeometryError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ for command in (
     sums.madeof,
     surveys.census,
     surveys.phantoms,
+    live.capture,
+    live.spell,
 ):
     app.command()(command)
 

@@ -1,0 +1,311 @@
+"""The running model's belief in every emoji as the next thing said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float64
+
+import geometry
+from geometry.errors import OptionError
+from geometry.head import Head
+from geometry.linalg import log_sum_exp
+from geometry.live.continuations import Continuations, make_continuations
+from geometry.live.running import Running
+from geometry.live.spelling import Bounds, Path, Spread, begun, bounds, spread
+from geometry.tables import Column, Table
+from geometry.tokens import Emoji, Vocabulary, catalogue, lookup
+
+if TYPE_CHECKING:
+    import pandas
+
+FLOOR = 1e-6
+LIMIT = 2_000
+SHOWN = 20
+UNSURE = 0.1
+"""Where more than this share of what is said was not followed, a note says so."""
+
+SHOWN_SUBGROUPS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """One emoji, in all its forms (with and without variation selectors), bare and after a space.
+
+    Attributes:
+        emoji: The catalogue's fully qualified entry.
+        low, high: Probability that it is what is said next, exactly it and no longer emoji.
+        begun: Probability that what is said starts with it, longer emoji such as 👩‍🚀 for 👩 included; at least that.
+        canonical: Of ``begun``, the share of its canonical encodings; the rest is said in other tokens. None where
+            ``begun`` is 0, or no encoding gives exactly its bytes.
+    """
+
+    emoji: Emoji
+    low: float
+    high: float
+    begun: float
+    canonical: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers, and which emoji it is."""
+        one = self.emoji
+        named = {"emoji": one.text, "name": one.name, "group": one.group, "subgroup": one.subgroup}
+        return named | {"low": self.low, "high": self.high, "begun": self.begun, "canonical": self.canonical}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Beliefs:
+    """How strongly a running model believes in each emoji after a prompt.
+
+    Attributes:
+        head: The head of the model that ran.
+        prompt, chat, token_ids: What it read, and as which ids.
+        dtype: What it was computed in.
+        floor, limit: Paths of tokens less likely than ``floor`` were not followed, nor more than ``limit`` of them.
+        emoji: Every emoji of the catalogue, the likeliest first.
+        groups, subgroups: The same added up by Unicode's groups.
+        total: That any emoji is said.
+        nothing: That none is.
+        unfollowed: Probability of all paths that were not followed, wherever they lead.
+        followed: How many were, each one sequence through the model.
+        against: The same after another prompt, as a control; None where none was given.
+        notes: What a reader should know.
+    """
+
+    head: Head
+    prompt: str
+    chat: bool
+    token_ids: tuple[int, ...]
+    dtype: str
+    floor: float
+    limit: int
+    emoji: tuple[Belief, ...] = field(repr=False)
+    groups: Mapping[str, Bounds] = field(repr=False)
+    subgroups: Mapping[str, Bounds] = field(repr=False)
+    total: Bounds
+    nothing: float
+    unfollowed: float
+    followed: int
+    against: "Beliefs | None" = None
+    notes: tuple[str, ...] = ()
+
+    def of(self, text: str) -> Belief:
+        """Return the belief in one emoji, in whichever form it is written.
+
+        Raises:
+            OptionError: it is none.
+        """
+        return _find(self.emoji, text)
+
+    def to_dict(self, k: int | None = None) -> dict[str, Any]:
+        """The command line's JSON object, with the first ``k`` emoji, or all."""
+        return {
+            "head": self.head.to_dict(),
+            "prompt": self.prompt,
+            "chat": self.chat,
+            "token_ids": list(self.token_ids),
+            "dtype": self.dtype,
+            "floor": self.floor,
+            "limit": self.limit,
+            "total": asdict(self.total),
+            "nothing": self.nothing,
+            "unfollowed": self.unfollowed,
+            "followed": self.followed,
+            "groups": {name: asdict(one) for name, one in self.groups.items()},
+            "subgroups": {name: asdict(one) for name, one in self.subgroups.items()},
+            "emoji": [one.to_dict() for one in self.emoji[:k]],
+            "against": None if self.against is None else self.against.to_dict(k),
+            "notes": list(self.notes),
+            "version": geometry.__version__,
+        }
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row an emoji; what was asked, of which model, by which version, are columns too."""
+        import pandas as pd
+
+        frame = pd.DataFrame([one.to_dict() for one in self.emoji])
+        if self.against is not None:
+            control = {one.emoji.text: one.low for one in self.against.emoji}
+            frame = frame.assign(against=[control[text] for text in frame["emoji"]])
+        return frame.assign(
+            prompt=self.prompt, head=self.head.name, fingerprint=self.head.fingerprint, dtype=self.dtype,
+            floor=self.floor, version=geometry.__version__,
+        )  # fmt: skip
+
+    def table(self, k: int = SHOWN) -> Table:
+        """The first ``k`` emoji."""
+        control = {} if self.against is None else {one.emoji.text: one for one in self.against.emoji}
+        columns = [Column("rank"), Column("probability"), Column("at most"), Column("canonical")]
+        columns += [Column("unasked")] * bool(control)
+        rows = []
+        for rank, one in enumerate(self.emoji[:k], 1):
+            cells = [str(rank), *_range(one), "–" if one.canonical is None else f"{one.canonical:.3f}"]
+            cells += [_least(control[one.emoji.text])] if control else []
+            rows.append((*cells, one.emoji.subgroup, f"{one.emoji.text} {one.emoji.name}"))
+        title = (
+            f"after {self.prompt!r}",
+            f"an emoji {self._share()} · nothing of the kind {self.nothing:.4f} · not followed {self.unfollowed:.2g}",
+            f"{len(self.token_ids)} tokens read{' by the chat template' * self.chat} · {self.followed:,} paths of "
+            f"at least {self.floor:g} followed",
+            f"head {self.head.name} ({self.head.fingerprint}) · {self.dtype} · geometry {geometry.__version__}",
+        )
+        return Table(title, (*columns, Column("subgroup", "left"), Column("emoji", "left")), tuple(rows))
+
+    def group_table(self) -> Table:
+        """Unicode's groups, each with its strongest subgroups."""
+        within: dict[str, list[str]] = {}
+        place = {one.emoji.subgroup: one.emoji.group for one in self.emoji}
+        for name, one in sorted(self.subgroups.items(), key=lambda item: -item[1].low):
+            if one.low > 0 and len(within.setdefault(place[name], [])) < SHOWN_SUBGROUPS:
+                within[place[name]].append(f"{name} {one.low:.2g}")
+        rows = tuple((*_range(one), name, ", ".join(within.get(name, ()))) for name, one in self.groups.items())
+        columns = (Column("probability"), Column("at most"), Column("group", "left"), Column("most of it", "left"))
+        return Table((), columns, rows, self.notes)
+
+    def text(self, k: int = SHOWN) -> str:
+        """Both tables."""
+        return f"{self.table(k).text()}\n\n{self.group_table().text()}"
+
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"{self.table().html()}\n{self.group_table().html()}"
+
+    def _share(self) -> str:
+        low, high = _range(self.total)
+        return f"{self.total.low:.4f}" if low == high else f"{low} to {high}"
+
+
+def believe(
+    running: Running,
+    prompt: str,
+    *,
+    chat: bool = False,
+    against: str | None = None,
+    floor: float = FLOOR,
+    limit: int = LIMIT,
+) -> Beliefs:
+    """Return the probability of every emoji of the catalogue as the next thing said, over all token paths.
+
+    P(s) = Σ over the token paths whose bytes before the last token are a strict prefix of s and with it cover s, for
+    s = e and s = ``" "`` + e; exactly e is P(e) − Σ P(its minimal extensions in the catalogue), which is what is
+    counted here directly: a path says the longest form that its bytes start with.
+
+    Args:
+        running: The model.
+        prompt: What it reads.
+        chat: By its chat template.
+        against: Another prompt, as a control: one that asks for no emoji, or for another.
+        floor: Paths less likely than this are not followed; what they may still say is in the upper bounds.
+        limit: How many paths are followed at most, the likeliest first.
+
+    Raises:
+        OptionError: a prompt that is empty or too long, a floor outside 0 to 1, or a limit below 1.
+        TokenError: the model's tokenizer cannot be read here.
+    """
+    if not 0.0 <= floor < 1.0:
+        raise OptionError(f"--floor {floor:g} arrived; expected a probability from 0 to below 1, such as 1e-6")
+    if limit < 1:
+        raise OptionError(f"--limit {limit} arrived; expected at least 1 path to follow")
+    control = None if against is None else believe(running, against, chat=chat, floor=floor, limit=limit)
+    ids = running.encode(prompt, chat=chat)
+    tokens = running.head.words()
+    continuations = make_continuations(_forms(), [tokens.bytes_of(token) for token in range(running.head.vocab)])
+    canonical = _canonical(tokens)
+
+    def ask(paths: Sequence[Path]) -> Float64[np.ndarray, "paths vocab"]:
+        logits = running.logits([(*ids, *path) for path in paths]).astype(np.float64)[:, : running.head.vocab]
+        found: Float64[np.ndarray, "paths vocab"] = np.exp(logits - log_sum_exp(logits)[:, None])
+        return found
+
+    found = spread(
+        ask, continuations, watch=canonical, floor=floor, limit=limit, longest=running.context - len(ids)
+    )  # fmt: skip
+    groups, subgroups = (_masses(found, continuations, kind) for kind in ("group", "subgroup"))
+    return Beliefs(
+        running.head, prompt, chat, ids, running.dtype, floor, limit, _rows(found, continuations, canonical), groups,
+        subgroups, bounds(found, continuations, dict.fromkeys(_forms(), ""))[""], found.nothing,
+        sum(found.open.values()), found.followed, control, _notes(tokens, canonical, found),
+    )  # fmt: skip
+
+
+@cache
+def _forms() -> Mapping[bytes, Emoji]:
+    """Every sequence of the catalogue, bare and after a space, with the emoji it is a form of."""
+    return {
+        (before + one.text).encode(): lookup(one.text) or one for one in catalogue() for before in ("", " ")
+    }  # fmt: skip
+
+
+def _canonical(tokens: Vocabulary) -> dict[Path, bytes]:
+    """Return the canonical encoding of every form, and the bytes it writes: an added token may swallow the space."""
+    forms, found = _forms(), dict[Path, bytes]()
+    for form in forms:
+        path = tokens.encode(form.decode())
+        written = b"".join(map(tokens.bytes_of, path))
+        if path and written in forms and written.strip(b" ") == form.strip(b" ") and max(path) < tokens.rows:
+            found[path] = written
+    return found
+
+
+def _masses(found: Spread, continuations: Continuations, kind: str) -> dict[str, Bounds]:
+    """Return the belief in each group or subgroup, the strongest first."""
+    label = {form: str(getattr(emoji, kind)) for form, emoji in _forms().items()}
+    return dict(sorted(bounds(found, continuations, label).items(), key=lambda item: (-item[1].low, -item[1].high)))
+
+
+def _rows(found: Spread, continuations: Continuations, canonical: Mapping[Path, bytes]) -> tuple[Belief, ...]:
+    exactly = bounds(found, continuations, {form: emoji.text for form, emoji in _forms().items()})
+    forms: dict[str, list[bytes]] = {}
+    entries: dict[str, Emoji] = {}
+    for form, emoji in _forms().items():
+        forms.setdefault(emoji.text, []).append(form)
+        entries[emoji.text] = emoji
+    paths: dict[str, list[Path]] = {}
+    for path, written in canonical.items():
+        paths.setdefault(_forms()[written].text, []).append(path)
+    starts, rows = begun(found, continuations), []
+    for text, emoji in entries.items():
+        start = sum(starts[form].low for form in _shortest(forms[text]))
+        whole = sum(found.watched.get(path, 0.0) for path in _shortest(paths.get(text, [])))
+        share = whole / start if start and text in paths else None
+        rows.append(Belief(emoji, exactly[text].low, exactly[text].high, start, share))
+    return tuple(sorted(rows, key=lambda one: (-one.low, -one.high)))
+
+
+def _shortest(given: Sequence[Any]) -> list[Any]:
+    """Return those of some byte strings or paths that start with no other of them: they exclude one another."""
+    kept = set(given)
+    return [one for one in given if not any(one[:end] in kept for end in range(len(one)))]
+
+
+def _notes(tokens: Vocabulary, canonical: Mapping[Path, bytes], found: Spread) -> tuple[str, ...]:
+    notes = []
+    if sum(found.open.values()) > UNSURE * sum(found.said.values()):
+        notes.append("much of what may be an emoji was not followed: a lower --floor or a higher --limit narrows it")
+    swallowing = any(tokens.encode(" " + written.decode()) == path for path, written in list(canonical.items())[:64])
+    if swallowing:
+        notes.append("an emoji's token here takes the space before it along: it counts as written bare")
+    notes += [tokens.note] * bool(tokens.note)
+    return tuple(notes)
+
+
+def _find(rows: Sequence[Belief], text: str) -> Belief:
+    emoji = lookup(text.strip())
+    one = next((one for one in rows if emoji is not None and one.emoji.text == emoji.text), None)
+    if one is None:
+        raise OptionError(f"{text!r} arrived; expected an emoji of the catalogue, such as 🐠")
+    return one
+
+
+def _least(one: Belief) -> str:
+    return f"{one.low:.3g}" if one.low else f"≤ {one.high:.1g}"
+
+
+def _range(one: Bounds | Belief) -> tuple[str, str]:
+    return f"{one.low:.3g}", f"{one.high:.3g}"
