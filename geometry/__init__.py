@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from geometry.errors import GeometryError
     from geometry.head import Head, open_head
     from geometry.landing import Landing
+    from geometry.readings import lens
     from geometry.recall import census
 
 __version__ = "0.1.0"
@@ -22,10 +23,11 @@ _HOME = {
     "Head": "geometry.head",
     "Landing": "geometry.landing",
     "census": "geometry.recall",
+    "lens": "geometry.readings",
     "open_head": "geometry.head",
 }
 
-__all__ = ["Concept", "GeometryError", "Head", "Landing", "__version__", "census", "open_head"]
+__all__ = ["Concept", "GeometryError", "Head", "Landing", "__version__", "census", "lens", "open_head"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,13 +4,11 @@ from functools import cache
 from itertools import groupby
 
 from geometry.sprites import Sprite, sprite
-from geometry.tokens.emoji import VARIATION_SELECTOR, lookup
+from geometry.tokens.emoji import VARIATION_SELECTOR, lookup, split_emoji
 from geometry.tokens.printable import CLOSING, OPENING, dotted, printable
 
 FONT = "DejaVu Sans"
 """Comes with matplotlib, so that a figure is the same everywhere; it has no colour emoji and no Chinese."""
-
-_LONGEST = 14  # code points of the longest emoji, and some to spare
 
 
 def picture(label: str) -> Sprite | None:
@@ -30,13 +28,13 @@ def shown(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(_named(piece) if emoji else _glyphs(piece) for piece, emoji in _pieces(text))
+    return "".join(_named(piece) if emoji else _glyphs(piece) for piece, emoji in split_emoji(text))
 
 
 def runs(text: str) -> list[str | Sprite]:
     """Return a line as shown texts and the pictures between them."""
     found: list[str | Sprite] = []
-    for piece, emoji in _pieces(text):
+    for piece, emoji in split_emoji(text):
         drawn = picture(piece) if emoji else None
         run = drawn or (_named(piece) if emoji else _glyphs(piece))
         if isinstance(run, str) and found and isinstance(found[-1], str):
@@ -105,28 +103,6 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
 
 def _line_width(text: str, size: float, *, bold: bool) -> float:
     return sum(run_width(run, size, bold=bold) for run in runs(text))
-
-
-def _pieces(text: str) -> list[tuple[str, bool]]:
-    """Emoji and the texts between them, each with whether it is an emoji."""
-    pieces, start, plain = [], 0, 0
-    while start < len(text):
-        length = _emoji_at(text, start)
-        if length:
-            pieces += [(text[plain:start], False), (text[start : start + length], True)]
-            plain = start + length
-        start += max(length, 1)
-    return [(piece, emoji) for piece, emoji in [*pieces, (text[plain:], False)] if piece]
-
-
-def _emoji_at(text: str, start: int) -> int:
-    """Code points of the longest emoji that begins here; 0 where none does."""
-    if text[start].isascii() and text[start + 1 : start + 2] not in (VARIATION_SELECTOR, "\u20e3"):
-        return 0
-    if text[start] == VARIATION_SELECTOR:
-        return 0
-    longest = min(_LONGEST, len(text) - start)
-    return next((length for length in range(longest, 0, -1) if lookup(text[start : start + length])), 0)
 
 
 def _named(emoji: str) -> str:

@@ -10,6 +10,8 @@ from geometry.bundled import data_folder
 
 VARIATION_SELECTOR = "\ufe0f"
 
+_LONGEST = 14  # code points of the longest emoji, and some to spare
+
 
 @dataclass(frozen=True, slots=True)
 class Emoji:
@@ -58,6 +60,32 @@ def lookup(text: str) -> Emoji | None:
     True
     """
     return _by_bare_text().get(text.replace(VARIATION_SELECTOR, ""))
+
+
+def split_emoji(text: str) -> list[tuple[str, bool]]:
+    """Return the emoji of a text, each the longest that begins there, and the texts between them.
+
+    >>> split_emoji("a 🐠!")
+    [('a ', False), ('🐠', True), ('!', False)]
+    """
+    pieces, start, plain = [], 0, 0
+    while start < len(text):
+        length = _emoji_at(text, start)
+        if length:
+            pieces += [(text[plain:start], False), (text[start : start + length], True)]
+            plain = start + length
+        start += max(length, 1)
+    return [(piece, emoji) for piece, emoji in [*pieces, (text[plain:], False)] if piece]
+
+
+def _emoji_at(text: str, start: int) -> int:
+    """Code points of the longest emoji that begins here; 0 where none does."""
+    if text[start].isascii() and text[start + 1 : start + 2] not in (VARIATION_SELECTOR, "\u20e3"):
+        return 0
+    if text[start] == VARIATION_SELECTOR:
+        return 0
+    longest = min(_LONGEST, len(text) - start)
+    return next((length for length in range(longest, 0, -1) if lookup(text[start : start + length])), 0)
 
 
 @cache
