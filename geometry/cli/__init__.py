@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import geometry
-from geometry.cli import heads, live, sums, surveys
+from geometry.cli import heads, live, loops, sums, surveys
 from geometry.errors import GeometryError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     surveys.phantoms,
     live.capture,
     live.spell,
+    loops.retry,
 ):
     app.command()(command)
 
