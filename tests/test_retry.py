@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 import geometry as geo
 from geometry.errors import OptionError
 from geometry.live.running import Running, open_running
+from geometry.readings.states import undo
 from geometry.retry import Arm, End, Retry, RetryOptions, retry
 from geometry.retry.arms import drive, feed_nothing, feed_other, feed_own, greedy, run, sampler, subgroup_of
 from geometry.retry.phrases import PHRASES, says_none
@@ -388,7 +389,7 @@ def test_a_residuals_margin_is_taken_apart_exactly(make_head, model_type: str):
         [logits[said] - logits[rival.id] for rival in snap.rivals], abs=1e-4
     )
     folded = head.in_space("folded")
-    u = reader._before_gain(normed[0])
+    u = undo(head.readout, normed)[0]
     for rival in snap.rivals:
         rows = folded.rows([said, rival.id]).astype(np.float64)
         assert rival.margin - rival.by_bias == pytest.approx((rows[0] - rows[1]) @ u, abs=1e-4)

@@ -102,19 +102,17 @@ def _read(running: Running, reader: Reader, rules: Rules, arm: Arm, number: int,
         text = (*written.start, *written.ids)
         alike = known is not None and known.ids[: last + 1] == text[: last + 1]
         seen = known if known is not None and alike else running.read(text)
-        x = reader.at_head(seen.states[-1, first : first + 1], last_is_normed=seen.last_is_normed)[0]
+        states = reader.entering(seen.states[:, [first, last]], last_normed=seen.last_is_normed)
+        x = states[-1, 0]
         said = (*text, written.stop)[first + 1]
         token = int(seen.logits[first].argmax()) if said is None else said
-        layers = reader.layers(seen.states[:, first], last_is_normed=seen.last_is_normed)
-        ending: tuple[Layer, ...] = ()
-        if last != first:
-            ending = reader.layers(seen.states[:, last], last_is_normed=seen.last_is_normed)
+        ending: tuple[Layer, ...] = reader.layers(states[:, 1]) if last != first else ()
         found.append(
             Attempt(
                 arm=arm, run=number, step=one.step, ids=written.ids, text=_text(rules, written), emoji=written.emoji,
                 fed_ids=one.fed, fed_emoji=one.fed_emoji, end=one.end, phrase=written.phrase, first=first + 1,
-                last=last + 1, snap=reader.snap(token, x, seen.logits[first]), layers=layers, layers_last=ending,
-                moved=None if before is None else moved(before, x),
+                last=last + 1, snap=reader.snap(token, x, seen.logits[first]), layers=reader.layers(states[:, 0]),
+                layers_last=ending, moved=None if before is None else moved(before, x),
             )
         )  # fmt: skip
         before = x

@@ -12,6 +12,9 @@ from geometry.concepts import Concept, evaluate
 from geometry.head import Head
 from geometry.landing.record import text_of
 from geometry.linalg import log_sum_exp, unit
+from geometry.readings.options import NormName
+from geometry.readings.reading import best, read_states
+from geometry.readings.states import entering, undo
 from geometry.why.attribution import margins as composite_margins
 from geometry.why.ledger import Ledger, open_ledger
 
@@ -27,10 +30,19 @@ class Top:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one layer reads as; layer 0 is the embedding."""
+    """What one layer reads as.
+
+    Attributes:
+        layer: 0 is the embedding.
+        top: The likeliest tokens.
+        entropy: Of all of them, in nats.
+        divergence: KL(last layer ‖ this one), in nats.
+    """
 
     layer: int
     top: tuple[Top, ...]
+    entropy: float
+    divergence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,29 +132,27 @@ class Reader:
         """What each term of the concept gives each row."""
         return None if self.concept is None else open_ledger(self.folded, self.concept, self.folded.candidates())
 
-    def layers(self, states: Float32[np.ndarray, "layers dim"], *, last_is_normed: bool) -> tuple[Layer, ...]:
-        """Read one position's states, each normed by its own scale, the last not twice; none without a known norm."""
+    def layers(self, entering: Float32[np.ndarray, "layers dim"]) -> tuple[Layer, ...]:
+        """Read one position's states as they enter the head; none where the head's readout is not known."""
         if not self.head.readout.known:
             return ()
-        given = self.head.logits(states[:-1])
-        logits = np.concatenate([given, self.head.logits(states[-1:], normed=last_is_normed)])
-        return tuple(Layer(number, self.top(row)) for number, row in enumerate(logits))
+        found = read_states(self.head, entering[:, None], entering[-1:], k=self.k, tracked=())
+        told = []
+        for number, (ids, shares) in enumerate(zip(found.ids[:, 0], found.probabilities[:, 0], strict=True)):
+            top = tuple(Top(token, self.text(token), share) for token, share in zip(ids.tolist(), shares, strict=True))
+            told.append(Layer(number, top, float(found.entropy[number, 0]), float(found.divergence[number, 0])))
+        return tuple(told)
 
-    def top(self, logits: Float32[np.ndarray, " vocab"]) -> tuple[Top, ...]:
-        """Return the k likeliest tokens, of equal ones the lowest id first."""
-        total = log_sum_exp(logits[None, :])[0]
-        first = np.lexsort((np.arange(len(logits)), -logits))[: self.k]
-        return tuple(Top(int(i), self.text(int(i)), float(np.exp(logits[i] - total))) for i in first)
+    def entering(
+        self, states: Float32[np.ndarray, "layers positions dim"], *, last_normed: bool
+    ) -> Float32[np.ndarray, "layers positions dim"]:
+        """Return states as they enter the head, each normed by its own scale and the last once."""
+        norm: NormName = "normed" if self.head.readout.known else "raw"
+        return entering(self.head, states, norm, last_normed=last_normed)
 
     def text(self, token: int) -> str:
         """Return a token as text; rows of the model beyond the head have none."""
         return text_of(self.head, token) if token < self.head.vocab else f"#{token}"
-
-    def at_head(
-        self, last: Float32[np.ndarray, "positions dim"], *, last_is_normed: bool
-    ) -> Float32[np.ndarray, "positions dim"]:
-        """Return residuals as they meet the head: after the final norm, where it is known."""
-        return last if last_is_normed or not self.head.readout.known else self.head.readout.normed(last)
 
     def snap(self, said: int, x: Float32[np.ndarray, " dim"], logits: Float32[np.ndarray, " vocab"]) -> Snap:
         """Say why a token was said.
@@ -153,8 +163,8 @@ class Reader:
             logits: The model's own.
         """
         vocab = min(len(logits), self.head.vocab)
-        others = np.lexsort((np.arange(vocab), -logits[:vocab]))[: self.k + 1]
-        rivals = [int(token) for token in others if token != said][: self.k]
+        others = best(logits[:vocab], min(self.k + 1, vocab)).tolist()
+        rivals = [token for token in others if token != said][: self.k]
         probability = float(np.exp(logits[said] - log_sum_exp(logits[None, :])[0]))
         if said >= vocab:
             return Snap(said, self.text(said), probability, None, {}, ())
@@ -191,21 +201,11 @@ class Reader:
         terms = self._terms
         if not terms:
             return {}, None
-        vectors, wide = np.stack(list(terms.values())), self._before_gain(x)
+        vectors, wide = np.stack(list(terms.values())), undo(self.head.readout, x[None, :])[0]
         weights = np.linalg.lstsq(vectors.T, wide, rcond=None)[0]
         rest, whole = wide - weights @ vectors, float(wide @ wide)
         share = 1 - float(rest @ rest) / whole if whole else 0.0
         return dict(zip(terms, weights.tolist(), strict=True)), share
-
-    def _before_gain(self, x: Float32[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"]:
-        """Undo the norm's shift and gain; a coordinate whose gain is zero tells the head nothing and is left out."""
-        readout, wide = self.head.readout, x.astype(np.float64)
-        if readout.beta is not None:
-            wide = wide - readout.beta
-        if readout.gain is None:
-            return wide
-        gain = readout.gain.astype(np.float64)
-        return np.divide(wide, gain, out=np.zeros_like(wide), where=gain != 0)
 
     def _composites(self, said: int, rivals: Sequence[int]) -> dict[int, dict[str, float]]:
         """Return the concept's own margins over the rivals, by term, for those that are in play."""
