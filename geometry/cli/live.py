@@ -58,8 +58,9 @@ def spell(
 ) -> None:
     """How strongly the model believes in each emoji as the next thing it says, however it is spelt."""
     from geometry.live.beliefs import SHOWN, believe
-    from geometry.live.running import open_running
+    from geometry.live.running import check_prompt, open_running
 
+    check_prompt(prompt)
     found = believe(open_running(head, dtype=dtype), prompt, chat=chat, against=against, floor=floor, limit=limit)
     if as_json:
         typer.echo(json.dumps(found.to_dict(k), ensure_ascii=False, allow_nan=False))
@@ -72,6 +73,7 @@ def run_prompt(
 ) -> "Captured":
     """Run the model of a head on a prompt, for every command that reads its states."""
     from geometry.live.capturing import capture as run
-    from geometry.live.running import open_running
+    from geometry.live.running import check_prompt, open_running
 
+    check_prompt(prompt)
     return run(open_running(head, dtype=dtype), prompt, chat=chat, steps=steps, positions=positions)

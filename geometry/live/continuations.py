@@ -22,8 +22,8 @@ class Next:
     """
 
     open: tuple[tuple[int, bytes], ...]
-    said: dict[bytes, Int64[np.ndarray, " tokens"]]
-    unheard: Int64[np.ndarray, " tokens"]
+    said: dict[bytes, Int64[np.ndarray, " _"]]
+    unheard: Int64[np.ndarray, " unheard"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ class Continuations:
         return [self.data[token] for token in self._order]
 
     @cached_property
-    def _without_bytes(self) -> Int64[np.ndarray, " tokens"]:
+    def _without_bytes(self) -> Int64[np.ndarray, " unheard"]:
         return np.array([token for token, data in enumerate(self.data) if not data], dtype=np.int64)
 
 

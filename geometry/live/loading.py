@@ -48,7 +48,7 @@ def find_folder(spec: str | os.PathLike[str]) -> Path:
     except (OSError, ValueError, RuntimeError):
         here = False
     if not here and given not in BUNDLED:
-        on_hub = given.startswith("hf://") or given.count("/") == 1
+        on_hub = given.startswith("hf://") or (given.count("/") == 1 and given[0] not in "/.~")
         fetch = given.removeprefix("hf://").split("@")[0]
         hint = f"fetch it first: hf download {fetch} --local-dir DIR" if on_hub else "check the path"
         raise CheckpointError(f"no folder {given!r} here; a running model needs all of its files in one: {hint}")

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float32
 
 import geometry
-from geometry.errors import CheckpointError, OptionError, ReadoutError
+from geometry.errors import CheckpointError, OptionError, ReadoutError, TokenError
 from geometry.head import Head
 from geometry.live.loading import load
 from geometry.residuals import Residuals
@@ -25,6 +25,9 @@ BATCH_TOKENS = 4_096
 
 TRIED_POSITIONS = 16
 """Positions, the last ones, at which both readings of the last state are tried."""
+
+UNMOVED = 1e-3
+"""By how much of their range logits may change with a later token: rounding."""
 
 WORST_ERROR = 0.05
 """A reading whose logits are further off than this share of their range is none."""
@@ -96,12 +99,7 @@ class Running:
         Raises:
             OptionError: it is empty, longer than the context, or there is no chat template.
         """
-        if not prompt:
-            raise OptionError("an empty prompt arrived; expected a text to go on from, such as 'the fish emoji is'")
-        try:
-            prompt.encode()
-        except UnicodeEncodeError as error:
-            raise OptionError(f"the prompt {prompt!r:.60} is no valid Unicode text; write it in UTF-8") from error
+        check_prompt(prompt)
         ids = self._chat(prompt) if chat else self._plain(prompt)
         start = self.tokenizer.bos_token_id
         while start is not None and ids[:2] == (start, start):
@@ -110,8 +108,7 @@ class Running:
         return ids
 
     def _plain(self, prompt: str) -> tuple[int, ...]:
-        text = tuple(self.tokenizer(prompt, add_special_tokens=False).input_ids)
-        full = tuple(self.tokenizer(prompt).input_ids)
+        text, full = self._ids(prompt, special=False), self._ids(prompt, special=True)
         for before in range(len(full) - len(text) + 1):
             if full[before : before + len(text)] == text:
                 return full[: before + len(text)]  # an end token that some add is left out: the text goes on
@@ -126,7 +123,16 @@ class Running:
         except Exception as error:  # a template is a program, and a stranger's
             reason = " ".join(str(error).split())[:160]
             raise OptionError(f"the chat template of {self.name} fails ({reason}); give a plain prompt") from error
-        return tuple(self.tokenizer(text, add_special_tokens=False).input_ids)
+        return self._ids(text, special=False)
+
+    def _ids(self, text: str, *, special: bool) -> tuple[int, ...]:
+        try:
+            return tuple(self.tokenizer(text, add_special_tokens=special).input_ids)
+        except Exception as error:  # the tokenizers library raises plain ones
+            reason = " ".join(str(error).split())[:160]
+            raise TokenError(
+                f"the tokenizer of {self.name} does not read the prompt ({reason}); check its files"
+            ) from error
 
     def check(self, ids: Sequence[int]) -> None:
         """Refuse a sequence that the model cannot read.
@@ -251,6 +257,20 @@ class Running:
             raise ReadoutError(f"{self.name}: {what} holds NaN or infinity in {self.dtype}; expected numbers{rather}")
 
 
+def check_prompt(prompt: str) -> None:
+    """Refuse a prompt that says nothing, before a model is opened for it.
+
+    Raises:
+        OptionError: it is empty, or no Unicode text.
+    """
+    if not prompt:
+        raise OptionError("an empty prompt arrived; expected a text to go on from, such as 'the fish emoji is'")
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise OptionError(f"the prompt {prompt!r:.60} is no valid Unicode text; write it in UTF-8") from error
+
+
 def open_running(folder: str | os.PathLike[str], *, dtype: str = "float32") -> Running:
     """Open a folder's causal LM with transformers, on the GPU if there is one, and its head.
 
@@ -281,7 +301,8 @@ def _check_looks_back(running: Running) -> None:
     ids = torch.tensor([[1 % rows, 2 % rows, 3 % rows], [1 % rows, 2 % rows, 4 % rows]], device=running.device)
     with torch.no_grad():
         first, second = running.model(input_ids=ids, use_cache=False).logits[:, :2].float()
-    if not torch.allclose(first, second, rtol=1e-2, atol=1e-2, equal_nan=True):
+    apart = float(torch.nan_to_num(first - second).abs().max())
+    if apart > UNMOVED * float(np.ptp(torch.nan_to_num(first).cpu().numpy())):
         raise CheckpointError(
             f"{running.name} reads what comes after a token too, as encoders do; expected a causal LM; "
             "give another folder"
