@@ -44,6 +44,7 @@ FLOORS = [
     "names",
     "products",
     "standings",
+    "maps",
     "info",
     "expressions",
     "concepts",

@@ -7,7 +7,9 @@ pyplot or a backend, and matplotlib is loaded when the first one is drawn.
 
 from geometry.figures.bars import MarginBars, margin_bars
 from geometry.figures.curves import Curve, Reliability, reliability
+from geometry.figures.emojimap import MapPanel, Trail, emoji_map
 from geometry.figures.files import check_path, save
+from geometry.figures.heatmap import Heatmap, HeatmapStrip, heatmap
 from geometry.figures.measures import Intervals, Measure, intervals
 from geometry.figures.phase import Cells, PhaseDiagram, Polygons, phase_diagram
 from geometry.figures.samples import Distributions, Mark, Sample, distributions
@@ -18,7 +20,10 @@ __all__ = [
     "Cells",
     "Curve",
     "Distributions",
+    "Heatmap",
+    "HeatmapStrip",
     "Intervals",
+    "MapPanel",
     "MarginBars",
     "Mark",
     "Measure",
@@ -29,8 +34,11 @@ __all__ = [
     "Stretch",
     "Strip",
     "Strips",
+    "Trail",
     "check_path",
     "distributions",
+    "emoji_map",
+    "heatmap",
     "intervals",
     "margin_bars",
     "phase_diagram",

@@ -145,10 +145,10 @@ class Lens:
 
     def provenance(self) -> str:
         """Which head, norm, seed and version this is of, in one line."""
-        parts = [f"head {self.head.name} ({self.head.fingerprint})", f"{self.options.norm}", "metric logit"]
+        parts = [f"head {self.head.name} ({self.head.fingerprint})", self.options.norm, "logits"]
         beside = self.standing or self.explained
         if beside is not None:
-            parts += [f"sums in space {beside.space}", f"seed {self.options.seed}"]
+            parts += [f"sums {beside.space}", f"seed {self.options.seed}"]
         return " · ".join([*parts, f"geometry {geometry.__version__}"])
 
     def _about(self) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 What is one token is followed as that token: ``sea`` is the row of `` sea``, ``'sea'`` that of the bare one, ``🐠`` the
 emoji's own row, ``#42`` the row itself. A word or an emoji of several tokens is followed by its first one, which is
-what a model has to say first, and the record says so. A sum such as ``sea + horse + emoji`` has no row: what is
-followed is the token it lands on in this head, and beside it the cosine similarity of each residual to the sum.
+what a model has to say first (a space alone before an emoji's bytes passed over), and the record says so. A sum such
+as ``sea + horse + emoji`` has no row: what is followed is the token it lands on in this head, and beside it the cosine
+similarity of each residual to the sum.
 """
 
 from dataclasses import dataclass
@@ -61,11 +62,14 @@ def resolve(head: Head, asked: str, space: SpaceName) -> Tracked:
     concept = evaluate(head.in_space("raw"), asked)
     terms = concept.terms
     if len(terms) == 1 and terms[0].ids and terms[0].weight > 0:
-        first, *rest = terms[0].ids
-        text = text_of(head, first)
-        if not rest:
+        ids = terms[0].ids
+        texts = [text_of(head, token) for token in ids]
+        place = next((place for place, text in enumerate(texts) if text.strip()), 0)
+        first, text = ids[place], texts[place]
+        if len(ids) == 1:
             return Tracked(asked, "token", first, text)
-        note = f"{asked} is no token here: what is followed is its first piece, {text!r}, of {1 + len(rest)}"
+        what = "its first piece" if place == 0 else "the first piece after its space"
+        note = f"{asked} is no token here: what is followed is {what}, {text!r}, of {len(ids)}"
         return Tracked(asked, "piece", first, text, note)
     (landing,) = land_many(head.in_space("raw"), [asked], space=space)
     if landing.winner is None:
