@@ -74,6 +74,14 @@ class Residuals:
         layers, positions, dim = self.states.shape
         return layers, positions, dim
 
+    @property
+    def where(self) -> tuple[int, ...]:
+        """Where in the text each position stood, as ``about`` has it; all of it in order where it does not say."""
+        listed = self.about.get("positions", "").split(",")
+        if len(listed) == self.shape[1] and all(one.isascii() and one.isdigit() and len(one) < 10 for one in listed):
+            return tuple(map(int, listed))
+        return tuple(range(self.shape[1]))
+
     def __repr__(self) -> str:
         layers, positions, dim = self.shape
         return f"Residuals({layers} layers × {positions} positions × {dim}, {self.source!r})"

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import geometry
-from geometry.cli import heads, live, loops, sums, surveys
+from geometry.cli import heads, layers, live, loops, sums, surveys
 from geometry.errors import GeometryError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ for command in (
     sums.madeof,
     surveys.census,
     surveys.phantoms,
+    layers.lens,
     live.capture,
     live.spell,
     loops.retry,

@@ -105,7 +105,9 @@ def _spelt(
     head: Head, reading: Reading, places: tuple[int, ...], residuals: Residuals
 ) -> tuple[tuple[Spelt | None, ...], ...]:
     tokens = head.tokens
-    return () if tokens is None else spell_cells(tokens, reading.ids[:, :, 0].tolist(), places, residuals.token_ids)
+    if tokens is None:
+        return ()
+    return spell_cells(tokens, reading.ids[:, :, 0].tolist(), places, residuals.token_ids, residuals.where)
 
 
 def _notes(
@@ -123,6 +125,8 @@ def _notes(
         notes.append(
             f"the residuals were captured beside the head {whose}, and are read with another: {head.fingerprint}"
         )
+    if residuals.where != tuple(range(residuals.shape[1])):
+        notes.append(f"its positions stood at {', '.join(map(str, residuals.where))} of the text")
     if options.norm == "raw":
         notes.append("raw: no norm is applied, so that probabilities are as sharp as the state is long")
     if not head.readout.known:

@@ -31,35 +31,38 @@ def spell_cells(
     readings: Sequence[Sequence[int]],
     positions: Sequence[int],
     read: Sequence[int] | None,
+    where: Sequence[int],
 ) -> tuple[tuple[Spelt | None, ...], ...]:
     """Join each layer's readings with the bytes before them.
 
     Args:
         readings: The first token of every layer and position, (layers, positions).
-        positions: Where they were read.
-        read: The tokens that the model read, over all its positions: what is written before a reading is what was
-            read up to there. None where that is not known: then a layer's own readings at the positions before.
+        positions: Where they were read, as places in ``read`` and ``where``.
+        read: The tokens that the model read: what is written before a reading is what was read up to there. None
+            where that is not known: then a layer's own readings at the positions before.
+        where: Where in the text each of these stood: what is not adjacent is not joined.
 
     Returns:
         (layers, positions); None where nothing is being spelt. A whole emoji's token spells nothing: it says it.
     """
     if read is not None:
-        opened = {place: _pending(tokens, read[: place + 1]) for place in positions}
+        opened = {place: _pending(tokens, read[_run_start(where, place) : place + 1]) for place in positions}
         return tuple(
             tuple(_step(tokens, opened[place], token) for place, token in zip(positions, row, strict=True))
             for row in readings
         )
-    return tuple(_along(tokens, row, positions) for row in readings)
+    stood = [where[place] for place in positions]
+    return tuple(
+        tuple(_step(tokens, _pending(tokens, row[_run_start(stood, at) : at]), one) for at, one in enumerate(row))
+        for row in readings
+    )
 
 
-def _along(tokens: Vocabulary, row: Sequence[int], positions: Sequence[int]) -> tuple[Spelt | None, ...]:
-    found = []
-    for index, token in enumerate(row):
-        start = index
-        while start and positions[start] - positions[start - 1] == 1:
-            start -= 1
-        found.append(_step(tokens, _pending(tokens, row[start:index]), token))
-    return tuple(found)
+def _run_start(where: Sequence[int], place: int) -> int:
+    """The first place of the run of adjacent ones that ends at a place."""
+    while place and where[place] - where[place - 1] == 1:
+        place -= 1
+    return place
 
 
 def _pending(tokens: Vocabulary, before: Sequence[int]) -> bytes:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from geometry.landing.record import text_of
+from geometry.readings.explained import RANDOM_WINNERS
 from geometry.readings.words import cells, context, fitted, said, share
 from geometry.tables import WIDTH, Column, Table
 from geometry.tokens.printable import dotted
@@ -138,28 +139,29 @@ def _explained(lens: "geometry.readings.record.Lens", found: "Explained", column
     if found.low is not None:
         columns += [Column("random 5–95%"), Column("below")]
     if found.kept is not None:
-        columns.append(Column("kept alone"))
+        columns.append(Column("kept"))
     if found.random_survivals is not None:
-        columns.append(Column("random keeps"))
+        columns.append(Column("random hold"))
     rows = []
     for layer in range(lens.layers):
-        row = [str(layer), f"{found.share[layer, at]:.3f}"]
+        row = [str(layer), _part(found.share[layer, at])]
         if found.low is not None and found.high is not None and found.below is not None:
-            row += [f"{found.low[layer, at]:.3f} … {found.high[layer, at]:.3f}", f"{found.below[layer, at]:.1%}"]
+            row += [f"{_part(found.low[layer, at])} … {_part(found.high[layer, at])}", f"{found.below[layer, at]:.1%}"]
         if found.kept is not None:
-            row.append(f"{found.kept[layer, at]:.3f}")
+            row.append(_part(found.kept[layer, at]))
         if found.random_survivals is not None:
             row.append(f"{found.random_survivals[layer, at]:.0%}")
         rows.append((*row, *(_token(lens, int(one[layer, at])) for one in _winners(found))))
-    columns += [Column("first", "left"), Column("in the span", "left"), Column("without", "left")]
+    columns += [Column("first", "left"), Column("in span", "left"), Column("without", "left")]
     title = (
         f"{_place(lens, column)}: share in the span of {', '.join(term.label for term in found.concept.terms)} "
         f"({found.rank} dimensions, space {found.space})"
     )
-    keeps = (
-        "in the span, without: what is read once the residual is replaced by its projection, or rid of it; "
-        "random keeps: random words' spans that keep the first token"
-    )
+    keeps = "in span, without: what is read once the residual is replaced by its projection, or rid of it"
+    if found.random_survivals is not None:
+        keeps += f"; random hold: of {RANDOM_WINNERS} random words' spans, how many keep the first token"
+    if found.kept is not None:
+        keeps += "; kept: R² of what random words do not replace"
     return Table((title,), tuple(columns), tuple(rows), (keeps,))
 
 
@@ -179,6 +181,11 @@ def _place(lens: "geometry.readings.record.Lens", column: int) -> str:
 
 def _number(value: float) -> str:
     return "–" if not np.isfinite(value) else f"{value:.2f}" if value < 1000 else f"{value:.3g}"
+
+
+def _part(value: float) -> str:
+    """A share in four characters, such as ``.047``."""
+    return f"{value:.3f}".removeprefix("0")
 
 
 def _signed(value: float) -> str:

@@ -1,0 +1,130 @@
+"""The command that reads every layer: the logit lens, on residuals from a file or captured just now."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from geometry.cli.live import ChatOption, DtypeOption, StepsOption, run_prompt
+from geometry.cli.options import HeadOption, JsonOption, MemoryOption, check_drawable, draw, size
+from geometry.errors import OptionError
+
+if TYPE_CHECKING:
+    from geometry.head import Head
+    from geometry.residuals import Residuals
+
+
+def lens(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Residuals: .safetensors, .npy or .npz; or give --prompt.")
+    ] = None,
+    head: HeadOption = "organism",
+    prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Run the model of -H on this instead of reading a file.")
+    ] = None,
+    norm: Annotated[
+        Literal["normed", "raw"], typer.Option(help="Each state through the final norm, or none.")
+    ] = "normed",
+    k: Annotated[int, typer.Option("-k", help="Tokens a cell.")] = 5,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="Follow its rank: a word, 🐠, #42, or what a sum lands on; repeatable."),
+    ] = None,
+    position: Annotated[
+        list[int] | None,
+        typer.Option("-p", "--position", metavar="N", help="Read this one only, -1 the last; repeatable."),
+    ] = None,
+    concept: Annotated[
+        str | None, typer.Option(metavar="EXPR", help="Cosine similarity to this sum, beside random sums.")
+    ] = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(metavar="EXPR", help="Share in the span of its terms, beside random words; what survives that."),
+    ] = None,
+    space: Annotated[
+        Literal["folded", "centered", "whitened"] | None, typer.Option(help="Where sums are made.")
+    ] = None,
+    last: Annotated[
+        Literal["normed", "residual"] | None,
+        typer.Option(help="What the last state is, where the file does not say or is wrong."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the random words.")] = 0,
+    chat: ChatOption = False,
+    steps: StepsOption = 0,
+    dtype: DtypeOption = "float32",
+    figure: Annotated[
+        Literal["lens", "map"],
+        typer.Option(help="What -o draws: the cells, or the last position's path over the emoji."),
+    ] = "lens",
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="FILE", help="Write it too: .html, or drawn as .png, .svg or .pdf."),
+    ] = None,
+    max_memory: MemoryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The logit lens: what the head reads in the residual after every layer."""
+    from geometry.readings import LensOptions, read_lens
+
+    options = LensOptions(
+        k=k, norm=norm, track=tuple(track or ()), positions=None if position is None else tuple(position),
+        concept=concept, explain=explain, space=space, last_is_normed=None if last is None else last == "normed",
+        seed=seed,
+    )  # fmt: skip
+    paged = output is not None and _check_output(output, figure)
+    opened, residuals = _open(file, head, prompt, chat=chat, steps=steps, dtype=dtype, max_memory=size(max_memory))
+    found = read_lens(opened, residuals, options)
+    if as_json:
+        for cell in found.cells():
+            typer.echo(json.dumps(cell, ensure_ascii=False, allow_nan=False))
+    else:
+        typer.echo(str(found))
+    if output is None:
+        return
+    if paged:
+        from geometry.pages import write_page
+        from geometry.progress import tell
+
+        write_page(output, found.page())
+        tell(f"written: {output}")
+    else:
+        draw(found.map if figure == "map" else found.figure, output)
+
+
+def _check_output(output: str, figure: str) -> bool:
+    """Refuse a path before anything is computed for it; say whether it is a page's."""
+    from geometry.pages import check_page
+
+    if Path(output).suffix.lower() != ".html":
+        try:
+            check_drawable(output)
+        except OptionError as error:
+            raise OptionError(str(error).replace("ends in .png", "ends in .html, .png", 1)) from None
+        return False
+    if figure == "map":
+        raise OptionError("--figure map with a .html page arrived; expected .png, .svg or .pdf: rename it")
+    check_page(output)
+    return True
+
+
+def _open(
+    file: str | None, head: str, prompt: str | None, *, chat: bool, steps: int, dtype: str, max_memory: int | None
+) -> "tuple[Head, Residuals]":
+    """The head and the residuals, from a file or from the head's own model."""
+    if (file is None) == (prompt is None):
+        given = "neither a FILE nor --prompt" if file is None else "a FILE and --prompt"
+        raise OptionError(f"{given} arrived; expected one of them: residuals, or a text to run the model of -H on")
+    if prompt is not None:
+        captured = run_prompt(head, prompt, chat=chat, steps=steps, dtype=dtype)
+        return captured.running.head, captured.residuals
+    if chat or steps:
+        raise OptionError(
+            "--chat or --steps arrived without --prompt; they are about running the model: leave them out"
+        )
+    from geometry.head import open_head
+    from geometry.residuals import read_residuals
+
+    assert file is not None
+    residuals = read_residuals(file)
+    return open_head(head, max_memory=max_memory), residuals
