@@ -15,6 +15,7 @@ import geometry as geo
 from geometry.errors import CheckpointError, GeometryError, OptionError, ReadoutError
 from geometry.live import Running, capture, open_running
 from geometry.live.capturing import find_places
+from geometry.live.prefix import Prefix
 from geometry.residuals import read_residuals
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "capture_residuals.py"
@@ -116,6 +117,19 @@ def test_logits_after_many_sequences_are_those_of_each_alone(running: Running):
     for one, row in zip(sequences, together, strict=True):
         np.testing.assert_allclose(row, running.read(one).logits[-1], atol=1e-5)
     assert running.logits([]).shape == (0, running.head.vocab)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma2", "gpt_neox", "mamba"])
+def test_a_prompt_run_once_gives_what_whole_sequences_give(kind: str, tmp_path: Path, tokenizer_file: Path):
+    running = open_running(write_causal(tmp_path / kind, tokenizer_file, kind))
+    prefix = Prefix(running, running.encode(" sea horse fish king"))
+    drawn = np.random.default_rng(1)
+    paths = [tuple(drawn.integers(0, 420, length).tolist()) for length in (1, 3, 2, 3, 1, 5)]
+    for asked in (paths, [(), *paths]):
+        alone = running.logits([(*prefix.ids, *path) for path in asked])
+        np.testing.assert_allclose(prefix.logits(asked), alone, atol=1e-4)
+    assert prefix.shares == (kind != "mamba")
+    assert not Prefix(running, prefix.ids * 16).shares or running.context > 64
 
 
 def test_steps_are_the_models_likeliest_tokens(running: Running):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from geometry.errors import OptionError
 from geometry.head import Head
 from geometry.linalg import log_sum_exp
 from geometry.live.continuations import Continuations, make_continuations
+from geometry.live.prefix import Prefix
 from geometry.live.running import Running
 from geometry.live.spelling import Bounds, Path, Spread, begun, bounds, spread
 from geometry.tables import Column, Table
@@ -215,11 +216,10 @@ def believe(
     control = None if against is None else believe(running, against, chat=chat, floor=floor, limit=limit)
     ids = running.encode(prompt, chat=chat)
     tokens = running.head.words()
-    continuations = make_continuations(_forms(), [tokens.bytes_of(token) for token in range(running.head.vocab)])
-    canonical = _canonical(tokens)
+    continuations, canonical, prefix = _continuations(tokens), _canonical(tokens), Prefix(running, ids)
 
     def ask(paths: Sequence[Path]) -> Float64[np.ndarray, "paths vocab"]:
-        logits = running.logits([(*ids, *path) for path in paths]).astype(np.float64)[:, : running.head.vocab]
+        logits = prefix.logits(paths).astype(np.float64)[:, : running.head.vocab]
         found: Float64[np.ndarray, "paths vocab"] = np.exp(logits - log_sum_exp(logits)[:, None])
         return found
 
@@ -242,6 +242,12 @@ def _forms() -> Mapping[bytes, Emoji]:
     }  # fmt: skip
 
 
+@lru_cache(maxsize=4)
+def _continuations(tokens: Vocabulary) -> Continuations:
+    return make_continuations(_forms(), [tokens.bytes_of(token) for token in range(tokens.rows)])
+
+
+@lru_cache(maxsize=4)
 def _canonical(tokens: Vocabulary) -> dict[Path, bytes]:
     """Return the canonical encoding of every form, and the bytes it writes: an added token may swallow the space."""
     forms, found = _forms(), dict[Path, bytes]()

@@ -228,28 +228,43 @@ class Running:
             size = max(1, BATCH_TOKENS // length)
             for start in range(0, len(places), size):
                 batch = places[start : start + size]
-                last = self._last_logits([sequences[place] for place in batch])
+                last = self.last_logits([sequences[place] for place in batch])
                 if found is None:
                     found = np.empty((len(sequences), last.shape[1]), dtype=np.float32)
                 found[batch] = last
         return np.empty((0, self.head.vocab), dtype=np.float32) if found is None else found
 
-    def _last_logits(self, batch: Sequence[Sequence[int]]) -> Float32[np.ndarray, "sequences vocab"]:
+    def last_logits(self, batch: Sequence[Sequence[int]], memory: Any = None) -> Float32[np.ndarray, "sequences vocab"]:
+        """Return the logits after each of some sequences of one length, which go on from a memory if one is given.
+
+        Raises:
+            ReadoutError: logits that are not finite.
+        """
         import torch
 
+        options: dict[str, Any] = {"use_cache": memory is not None}
+        if memory is not None:
+            options[self.memory_name] = memory
+        if "logits_to_keep" in self._parameters:
+            options["logits_to_keep"] = 1
         with torch.no_grad():
             given = torch.tensor([list(map(int, ids)) for ids in batch], device=self.device)
-            only_last = {"logits_to_keep": 1} if self._keeps_last else {}
-            out = self.model(input_ids=given, use_cache=False, **only_last)
-            last: Float32[np.ndarray, "sequences vocab"] = out.logits[:, -1].float().cpu().numpy()
+            last: Float32[np.ndarray, "sequences vocab"] = (
+                self.model(input_ids=given, **options).logits[:, -1].float().cpu().numpy()
+            )
         if np.isnan(last).any():
             self._check_finite(last, "the logits")
         return last
 
+    @property
+    def memory_name(self) -> str:
+        """What transformers calls keys and values kept from before: it was renamed in 5.24."""
+        return "cache" if "cache" in self._parameters else "past_key_values"
+
     @cached_property
-    def _keeps_last(self) -> bool:
-        """Whether the model can leave out the logits of all but the last position."""
-        return "logits_to_keep" in inspect.signature(self.model.forward).parameters
+    def _parameters(self) -> frozenset[str]:
+        """What the model's forward pass can be given."""
+        return frozenset(inspect.signature(self.model.forward).parameters)
 
     def _check_finite(self, values: np.ndarray, what: str) -> None:
         if not np.isfinite(values).all():

@@ -1,0 +1,81 @@
+"""A prompt run once: what comes after many continuations of it, from keys and values that they share."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from geometry.live.running import BATCH_TOKENS, Running
+
+SAME = {"float32": 1e-4, "bfloat16": 2e-2, "float16": 5e-3}
+"""By how much of their range logits may differ, which are added up in another order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prefix:
+    """A running model and the ids that all sequences begin with.
+
+    Models whose memory cannot be shared, or that give other logits with it, are run over the whole of each sequence.
+    """
+
+    running: Running
+    ids: tuple[int, ...]
+    _kept: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def logits(self, paths: Sequence[tuple[int, ...]]) -> Float32[np.ndarray, "paths vocab"]:
+        """Return the logits of the token after the prefix and each path; an empty path is the prefix alone.
+
+        Raises:
+            OptionError: the model cannot read one of them.
+            ReadoutError: logits that are not finite.
+        """
+        whole = [(*self.ids, *path) for path in paths]
+        if not all(paths) or not self.shares:
+            return self.running.logits(whole)
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for place, ids in enumerate(whole):
+            self.running.check(ids)
+            by_length[len(ids)].append(place)
+        found: Float32[np.ndarray, "paths vocab"] | None = None
+        for length, places in by_length.items():
+            size = max(1, BATCH_TOKENS // length)
+            for start in range(0, len(places), size):
+                batch = places[start : start + size]
+                last = self._after([paths[place] for place in batch])
+                if found is None:
+                    found = np.empty((len(paths), last.shape[1]), dtype=np.float32)
+                found[batch] = last
+        assert found is not None
+        return found
+
+    @cached_property
+    def shares(self) -> bool:
+        """Whether one path through the shared memory gives what the whole sequence gives."""
+        if len(self.ids) >= self.running.context:
+            return False
+        path = (self.ids[-1],)
+        plain = self.running.logits([(*self.ids, *path)])
+        try:
+            shared = self._after([path, path])
+        except Exception:  # recurrent and hybrid models keep other things than keys and values, each its own
+            return False
+        most = SAME.get(self.running.dtype, 0.0) * float(np.ptp(plain[np.isfinite(plain)]))
+        apart = np.abs(np.where(np.isfinite(plain), shared - plain, 0.0))
+        return bool(apart.max() <= most)
+
+    def _after(self, paths: Sequence[tuple[int, ...]]) -> Float32[np.ndarray, "paths vocab"]:
+        import torch
+
+        if "memory" not in self._kept:
+            with torch.no_grad():
+                given = torch.tensor([self.ids], device=self.running.device)
+                out = self.running.model(input_ids=given, use_cache=True)
+                self._kept["memory"] = getattr(out, self.running.memory_name)
+        memory = copy.deepcopy(self._kept["memory"])
+        memory.batch_repeat_interleave(len(paths))
+        return self.running.last_logits(paths, memory)
