@@ -1,12 +1,9 @@
 """What an organism is tested on, fixed before it grows: held-out emoji, phantoms, nonce words, prompts."""
 
-import csv
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from geometry.errors import GeometryError
+from geometry.organism import rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +139,7 @@ def write(lists: Lists, folder: Path) -> None:
     """Write the lists as four tab-separated files with a header line each."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, kind in _FILES.items():
-        _write(folder / f"{name}.tsv", [field.name for field in fields(kind)], getattr(lists, name))
-
-
-def _write(path: Path, columns: Sequence[str], rows: Iterable[HeldOut | Phantom | Nonce | Prompt]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        table = csv.DictWriter(
-            file, columns, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None
-        )
-        table.writeheader()
-        for row in rows:
-            table.writerow({key: int(value) if value in (True, False) else value for key, value in asdict(row).items()})
+        rows.write(folder / f"{name}.tsv", kind, getattr(lists, name))
 
 
 def read(folder: Path) -> Lists:
@@ -161,21 +148,9 @@ def read(folder: Path) -> Lists:
     Raises:
         GeometryError: A file is absent.
     """
-    tables = {}
-    for name in _FILES:
-        path = folder / f"{name}.tsv"
-        if not path.is_file():
-            raise GeometryError(f"no {path.name} in {folder}: expected the lists an organism is grown by")
-        with path.open(encoding="utf-8", newline="") as file:
-            tables[name] = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     return Lists(
-        held_out=tuple(HeldOut(**_typed(row)) for row in tables["held_out"]),
-        phantoms=tuple(Phantom(**_typed(row)) for row in tables["phantoms"]),
-        nonce=tuple(Nonce(**_typed(row)) for row in tables["nonce"]),
-        prompts=tuple(Prompt(**_typed(row)) for row in tables["prompts"]),
+        held_out=rows.read(folder / "held_out.tsv", HeldOut),
+        phantoms=rows.read(folder / "phantoms.tsv", Phantom),
+        nonce=rows.read(folder / "nonce.tsv", Nonce),
+        prompts=rows.read(folder / "prompts.tsv", Prompt),
     )
-
-
-def _typed(row: dict[str, str]) -> dict[str, Any]:
-    flags, numbers = ("drawn", "known"), ("offset",)
-    return {key: text == "1" if key in flags else int(text) if key in numbers else text for key, text in row.items()}
