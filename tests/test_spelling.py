@@ -158,7 +158,7 @@ def test_the_record(tiny: Running):
     assert len(frame) == len(found.emoji)
     assert {"low", "high", "against", "fingerprint", "dtype"} <= set(frame.columns)
     assert max(map(len, str(found).splitlines())) <= 100
-    assert "unasked" in str(found)
+    assert "control: after ' the king'" in str(found)
     assert "<table>" in found._repr_html_()
 
 

@@ -139,15 +139,20 @@ class Beliefs:
         """The first ``k`` emoji."""
         control = {} if self.against is None else {one.emoji.text: one for one in self.against.emoji}
         columns = [Column("rank"), Column("probability"), Column("at most"), Column("canonical")]
-        columns += [Column("unasked")] * bool(control)
+        columns += [Column("control")] * bool(control)
         rows = []
         for rank, one in enumerate(self.emoji[:k], 1):
-            cells = [str(rank), *_range(one), "–" if one.canonical is None else f"{one.canonical:.3f}"]
+            cells = [str(rank), *_range(one), "–" if one.canonical is None else shown(one.canonical)]
             cells += [_least(control[one.emoji.text])] if control else []
             rows.append((*cells, one.emoji.subgroup, f"{one.emoji.text} {one.emoji.name}"))
         title = (
             f"after {self.prompt!r}",
-            f"an emoji {self._share()} · nothing of the kind {self.nothing:.4f} · not followed {self.unfollowed:.2g}",
+            f"an emoji {self._share()} · no emoji {shown(self.nothing)} · not followed {shown(self.unfollowed)}",
+            *(
+                []
+                if self.against is None
+                else [f"control: after {self.against.prompt!r} an emoji {self.against._share()}"]
+            ),
             f"{len(self.token_ids)} tokens read{' by the chat template' * self.chat} · {self.followed:,} paths of "
             f"at least {self.floor:g} followed",
             f"head {self.head.name} ({self.head.fingerprint}) · {self.dtype} · geometry {geometry.__version__}",
@@ -160,7 +165,7 @@ class Beliefs:
         place = {one.emoji.subgroup: one.emoji.group for one in self.emoji}
         for name, one in sorted(self.subgroups.items(), key=lambda item: -item[1].low):
             if one.low > 0 and len(within.setdefault(place[name], [])) < SHOWN_SUBGROUPS:
-                within[place[name]].append(f"{name} {one.low:.2g}")
+                within[place[name]].append(f"{name} {shown(one.low)}")
         rows = tuple((*_range(one), name, ", ".join(within.get(name, ()))) for name, one in self.groups.items())
         columns = (Column("probability"), Column("at most"), Column("group", "left"), Column("most of it", "left"))
         return Table((), columns, rows, self.notes)
@@ -179,7 +184,7 @@ class Beliefs:
 
     def _share(self) -> str:
         low, high = _range(self.total)
-        return f"{self.total.low:.4f}" if low == high else f"{low} to {high}"
+        return low if low == high else f"{low} to {high}"
 
 
 def believe(
@@ -219,7 +224,7 @@ def believe(
     continuations, canonical, prefix = _continuations(tokens), _canonical(tokens), Prefix(running, ids)
 
     def ask(paths: Sequence[Path]) -> Float64[np.ndarray, "paths vocab"]:
-        logits = prefix.logits(paths).astype(np.float64)[:, : running.head.vocab]
+        logits = prefix.logits(paths).astype(np.float64)
         found: Float64[np.ndarray, "paths vocab"] = np.exp(logits - log_sum_exp(logits)[:, None])
         return found
 
@@ -310,8 +315,15 @@ def _find(rows: Sequence[Belief], text: str) -> Belief:
 
 
 def _least(one: Belief) -> str:
-    return f"{one.low:.3g}" if one.low else f"≤ {one.high:.1g}"
+    return shown(one.low) if one.low else f"≤ {shown(one.high)}"
 
 
 def _range(one: Bounds | Belief) -> tuple[str, str]:
-    return f"{one.low:.3g}", f"{one.high:.3g}"
+    return shown(one.low), shown(one.high)
+
+
+def shown(probability: float) -> str:
+    """Return a probability in three places, or as a power of ten where it would show as nothing."""
+    if probability == 0:
+        return "0"
+    return f"{probability:.3f}" if probability >= 0.0005 else f"{probability:.0e}"
