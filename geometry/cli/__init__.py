@@ -30,6 +30,7 @@ for command in (
     live.capture,
     live.spell,
     loops.retry,
+    loops.implant,
 ):
     app.command()(command)
 

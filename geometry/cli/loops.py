@@ -1,12 +1,12 @@
 """Commands that let a running model try: again and again, and with a row that was missing."""
 
 import json
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from geometry.cli.live import ChatOption, DtypeOption, PromptOption
-from geometry.cli.options import HeadOption, JsonOption
+from geometry.cli.options import HeadOption, JsonOption, show
 
 
 def retry(
@@ -50,4 +50,41 @@ def retry(
         typer.echo(str(found))
     if output is not None:
         write_page(output, found.page())
+        tell(f"written: {output}")
+
+
+def implant(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What has no emoji, such as seahorse.")],
+    head: HeadOption = "organism",
+    prompt: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEMPLATE",
+            help="With {name} or {a_name}, to be gone on from with an emoji; repeatable; the model's own by default.",
+        ),
+    ] = None,
+    space: Annotated[Literal["raw", "folded", "centered"], typer.Option(help="Where the row is predicted.")] = "folded",
+    draws: Annotated[int, typer.Option(help="Rows of shuffled names, and random rows, to hold it against.")] = 200,
+    names: Annotated[int, typer.Option(help="Other names to ask with, and emoji that exist.")] = 32,
+    seed: Annotated[int, typer.Option(help="Of the fit and of everything drawn.")] = 0,
+    dtype: DtypeOption = "float32",
+    output: Annotated[
+        str | None, typer.Option("-o", "--output", metavar="FOLDER", help="Write the copy too: a folder to be made.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The row predicted for a name, written into a copy of the running model: is it said?"""
+    from geometry.implant import ImplantOptions, check_folder, write_implanted
+    from geometry.implant import implant as write_in
+    from geometry.live.running import open_running
+    from geometry.progress import tell
+
+    options = ImplantOptions(prompts=tuple(prompt or ()), space=space, draws=draws, names=names, seed=seed)
+    if output is not None:
+        check_folder(output)
+    running = open_running(head, dtype=dtype)
+    found = write_in(running, name, options)
+    show(found, as_json)
+    if output is not None:
+        write_implanted(running, found, output)
         tell(f"written: {output}")
