@@ -12,7 +12,10 @@ from jaxtyping import Float32
 
 from geometry.live.running import BATCH_TOKENS, Running
 
-SAME = {"float32": 1e-4, "bfloat16": 2e-2, "float16": 5e-3}
+TRIED_PATHS, TRIED_TOKENS = 4, 3
+"""What is run both ways before a memory is shared."""
+
+SAME = {"float32": 1e-5, "bfloat16": 2e-2, "float16": 5e-3}
 """By how much of their range logits may differ, which are added up in another order."""
 
 
@@ -55,18 +58,22 @@ class Prefix:
 
     @cached_property
     def shares(self) -> bool:
-        """Whether one path through the shared memory gives what the whole sequence gives."""
-        if len(self.ids) >= self.running.context:
+        """Whether a few paths give through the shared memory what their whole sequences give."""
+        if len(self.ids) + TRIED_TOKENS > self.running.context:
             return False
-        path = (self.ids[-1],)
-        plain = self.running.logits([(*self.ids, *path)])
+        drawn = np.random.default_rng(0).integers(0, self.running.head.vocab, (TRIED_PATHS, TRIED_TOKENS))
+        return all(self._agrees([tuple(path[:length]) for path in drawn.tolist()]) for length in (1, TRIED_TOKENS))
+
+    def _agrees(self, paths: Sequence[tuple[int, ...]]) -> bool:
+        """Whether paths of one length give the same logits either way, up to rounding."""
+        plain = self.running.logits([(*self.ids, *path) for path in paths])
         try:
-            shared = self._after([path, path])
+            shared = self._after(paths)
         except Exception:  # recurrent and hybrid models keep other things than keys and values, each its own
             return False
-        most = SAME.get(self.running.dtype, 0.0) * float(np.ptp(plain[np.isfinite(plain)]))
-        apart = np.abs(np.where(np.isfinite(plain), shared - plain, 0.0))
-        return bool(apart.max() <= most)
+        sound = np.isfinite(plain)
+        most = SAME.get(self.running.dtype, 0.0) * float(np.ptp(plain[sound]))
+        return bool(np.abs(np.where(sound, shared - plain, 0.0)).max() <= most)
 
     def _after(self, paths: Sequence[tuple[int, ...]]) -> Float32[np.ndarray, "paths vocab"]:
         import torch

@@ -177,6 +177,11 @@ class Running:
             out = self.model(input_ids=given, output_hidden_states=True, use_cache=False)
         layers = [np.asarray(layer[0].float().cpu().numpy()) for layer in out.hidden_states]
         for index, layer in enumerate(layers):
+            if layer.shape != (len(ids), self.head.dim):
+                raise ReadoutError(
+                    f"{self.name}: its state {index} has the shape {list(layer.shape)}; expected [{len(ids)}, "
+                    f"{self.head.dim}], positions and the head's width; a model of several streams has no one residual"
+                )
             self._check_finite(layer, f"state {index} of {len(layers) - 1}")
         logits: Float32[np.ndarray, "positions vocab"] = out.logits[0].float().cpu().numpy()
         tried = layers[-1][-TRIED_POSITIONS:]
