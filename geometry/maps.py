@@ -69,6 +69,8 @@ def map_emoji(head: Head) -> EmojiMap:
         OptionError: The head has fewer than `FEWEST` of them.
         TokenError: It has no vocabulary.
     """
+    from scipy.sparse.linalg import svds
+
     tokens = head.words()
     ids = np.array(list({tokens.emoji[token].text: token for token in map(int, head.opened.emoji_ids[::-1])}.values()))
     if len(ids) < FEWEST:
@@ -79,12 +81,15 @@ def map_emoji(head: Head) -> EmojiMap:
     ids = np.sort(ids)
     rows = unit(head.rows(ids))
     mean = rows.mean(axis=0)
-    _, sizes, axes = np.linalg.svd(rows - mean, full_matrices=False)
-    plane = axes[:2] * np.sign(axes[:2, :][[0, 1], np.abs(axes[:2]).argmax(axis=1)])[:, None]
-    points = (rows - mean) @ plane.T
+    away = rows - mean
+    start = np.random.default_rng(0).normal(size=min(away.shape))  # any would do; the same one gives the same map
+    _, sizes, axes = svds(away, k=2, v0=start)
+    plane = axes[np.argsort(-sizes)]
+    plane = plane * np.sign(plane[[0, 1], np.abs(plane).argmax(axis=1)])[:, None]
+    points = away @ plane.T
     trust, overlap = _trust(rows, points)
     texts = tuple(tokens.emoji[token].text for token in ids.tolist())
-    share = float((sizes[:2] ** 2).sum() / (sizes**2).sum())
+    share = float((sizes**2).sum() / (away**2).sum())
     return EmojiMap(ids.astype(np.int64), texts, points, "pca", share, trust, overlap, mean, plane)
 
 

@@ -25,7 +25,10 @@ from geometry.figures import (
     Cells,
     Curve,
     Distributions,
+    Heatmap,
+    HeatmapStrip,
     Intervals,
+    MapPanel,
     MarginBars,
     Mark,
     Measure,
@@ -36,6 +39,9 @@ from geometry.figures import (
     Stretch,
     Strip,
     Strips,
+    Trail,
+    emoji_map,
+    heatmap,
     save,
 )
 from geometry.figures.colors import series_color, term_colors, tint
@@ -527,3 +533,27 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         save(Figure(), path)
     assert path.read_bytes() == b"old"
     assert [one.name for one in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_heatmap_draws_a_cell_for_every_layer_and_position():
+    labels = (("·sea", "$x_1$"), ("🐟", "⟨A0⟩ = 🐠"), ("[/red]", "[unused]"))
+    values = np.array([[0.1, 0.5], [1.0, np.nan], [0.0, 0.9]])
+    strips = (HeatmapStrip("KL", np.array([1.0, np.nan, 0.0]), ("1.00", "–", "0.00")),)
+    figure = heatmap(Heatmap("title", labels, values, ("is", "🐴"), strips, "at position 1"), caption="head")
+    grid = figure.axes[0]
+    written = {text.get_text() for text in grid.texts}
+    assert {"·sea", "$x_1$", "⟨A0⟩", "[/red]", "is", "0", "1", "2"} <= written
+    assert len(grid.patches) == 6
+    assert len([one for one in grid.artists if one.zorder == 5]) == 3
+    assert {text.get_text() for text in figure.axes[2].texts} == {"1.00", "–", "0.00", "KL"}
+    assert heatmap(Heatmap("t", (), np.zeros((0, 0)), ())).axes[0].texts[0].get_text() == "nothing was read"
+
+
+def test_a_map_draws_emoji_and_what_is_none_apart():
+    points = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.2]])
+    trail = Trail("residual", np.array([[0.1, 0.1], [0.9, 0.9]]), ("0 ·sea", "1 “fish”"))
+    panel = MapPanel("t", ("🐟", "🐠", "no emoji"), points, (trail,), (("sea + horse", (0.4, 0.4)),), ("🐠",))
+    axes = emoji_map(panel).axes[0]
+    assert {"0 ·sea", "1 “fish”", "sea + horse"} <= {text.get_text() for text in axes.texts}
+    assert len(axes.artists) == 2
+    assert max(one.zorder for one in axes.artists) < min(line.zorder for line in axes.lines if line.zorder > 5)

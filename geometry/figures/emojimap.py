@@ -89,7 +89,7 @@ def emoji_map(panel: MapPanel, *, caption: str = "", width: float = 9.0, height:
             _draw_trail(axes, trail, series_color(index + 5))
         for name, at in panel.marks:
             axes.plot(*at, marker="D", markersize=8, color=INK, markeredgecolor="white", markeredgewidth=1.2, zorder=9)
-            _write(axes, name, at, (9, 0), BODY, INK)
+            _write(axes, name, at, (9.0, 0.0), BODY, INK)
         axes.text(
             0.0, 1.005, "emoji pushed apart where they would overlap", fontsize=TINY, color=GREY,
             transform=axes.transAxes, va="bottom",
@@ -122,7 +122,7 @@ def _draw_emoji(axes: "Axes", text: str, at: list[float], side: float, *, larger
     box = sprite_box(found, (at[0], at[1]), 2.6 * side if larger else side)
     box.set_zorder(7 if larger else 4)
     if behind and not larger:
-        box.get_children()[0].get_children()[0].set_alpha(0.35)
+        box.get_children()[0].get_children()[0].set_alpha(0.45)
     axes.add_artist(box)
 
 
@@ -138,7 +138,7 @@ def _draw_trail(axes: "Axes", trail: Trail, color: str) -> None:
         # a label that would lie on another is left out, the last layers first served
         if label and all(np.abs(where - other)[1] > 0.13 or np.abs(where - other)[0] > 1.1 for other in placed):
             placed.append(where)
-            _write(axes, label, (float(point[0]), float(point[1])), (6, 5), SMALL, color)
+            _write(axes, label, (float(point[0]), float(point[1])), (6.0, 5.0), SMALL, color)
 
 
 def _write(
