@@ -12,11 +12,12 @@ import torch
 from tiny_causal import write_causal
 
 from geometry.errors import OptionError, TokenError
-from geometry.implant import Implant, ImplantOptions, implant, stored_rows, write_implanted
+from geometry.implant import Implant, ImplantOptions, implant, implant_many, stored_rows, write_implanted
 from geometry.implant.copying import is_tied, with_rows
 from geometry.implant.measuring import Share, pooled, reach, read_rows, shares
 from geometry.implant.options import PLAIN, own_prompts
 from geometry.implant.rows import make_rows
+from geometry.implant.several import several
 from geometry.implant.tables import KINDS
 from geometry.linalg import unit
 from geometry.live.running import Running, open_running
@@ -305,7 +306,16 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 def test_the_command_prints_one_object():
     done = command(
-        "platypus", "--prompt", " the {name} emoji is", "--draws", "20", "--names", "4", "--space", "centered", "--json"
+        "platypus",
+        "--prompt",
+        " the {name} emoji is",
+        "--draws",
+        "20",
+        "--others",
+        "4",
+        "--space",
+        "centered",
+        "--json",
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -325,3 +335,14 @@ def test_a_place_that_is_taken_is_said_before_anything_runs(tmp_path: Path):
     done = command("seahorse", "-o", str(tmp_path))
     assert done.returncode == 1
     assert "is there already" in done.stderr
+    done = command("seahorse", "hyena", "-o", str(tmp_path / "new"))
+    assert "a copy is written of one" in done.stderr
+
+
+@pytest.mark.slow
+def test_several_names_by_one_fit_are_what_they_are_alone(organism: Running, seahorse: Implant):
+    both = implant_many(organism, ["seahorse", "hyena"], seahorse.options)
+    assert both[0].to_dict() == seahorse.to_dict()
+    shown = several(both).text()
+    assert max(map(len, shown.splitlines())) <= 100
+    assert "hyena" in shown

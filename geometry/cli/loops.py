@@ -7,6 +7,7 @@ import typer
 
 from geometry.cli.live import ChatOption, DtypeOption, PromptOption
 from geometry.cli.options import HeadOption, JsonOption, show
+from geometry.errors import OptionError
 
 
 def retry(
@@ -54,7 +55,7 @@ def retry(
 
 
 def implant(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What has no emoji, such as seahorse.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="What has no emoji, such as seahorse.")],
     head: HeadOption = "organism",
     prompt: Annotated[
         list[str] | None,
@@ -65,7 +66,7 @@ def implant(
     ] = None,
     space: Annotated[Literal["raw", "folded", "centered"], typer.Option(help="Where the row is predicted.")] = "folded",
     draws: Annotated[int, typer.Option(help="Rows of shuffled names, and random rows, to hold it against.")] = 200,
-    names: Annotated[int, typer.Option(help="Other names to ask with, and emoji that exist.")] = 32,
+    others: Annotated[int, typer.Option(help="Other names to ask with, and emoji that exist.")] = 32,
     seed: Annotated[int, typer.Option(help="Of the fit and of everything drawn.")] = 0,
     dtype: DtypeOption = "float32",
     output: Annotated[
@@ -74,17 +75,23 @@ def implant(
     as_json: JsonOption = False,
 ) -> None:
     """The row predicted for a name, written into a copy of the running model: is it said?"""
-    from geometry.implant import ImplantOptions, check_folder, write_implanted
-    from geometry.implant import implant as write_in
+    from geometry.implant import ImplantOptions, check_folder, implant_many, write_implanted
+    from geometry.implant.several import several
     from geometry.live.running import open_running
     from geometry.progress import tell
 
-    options = ImplantOptions(prompts=tuple(prompt or ()), space=space, draws=draws, names=names, seed=seed)
+    options = ImplantOptions(prompts=tuple(prompt or ()), space=space, draws=draws, names=others, seed=seed)
+    if output is not None and len(names) != 1:
+        raise OptionError(f"-o with {len(names)} names arrived; a copy is written of one: give them one by one")
     if output is not None:
         check_folder(output)
     running = open_running(head, dtype=dtype)
-    found = write_in(running, name, options)
-    show(found, as_json)
+    found = implant_many(running, names, options)
+    if as_json or len(found) == 1:
+        for one in found:
+            show(one, as_json)
+    else:
+        typer.echo(several(found).text())
     if output is not None:
-        write_implanted(running, found, output)
+        write_implanted(running, found[0], output)
         tell(f"written: {output}")

@@ -24,12 +24,15 @@ from geometry.live.running import Running
 from geometry.names import words_of
 from geometry.organism.lists import fill
 from geometry.phantoms.catalogue import has_emoji
+from geometry.progress import track
 from geometry.vacancy import Vacancy, VacancyModel, find_vacancy, fit_vacancies
 
-__all__ = ["Implant", "ImplantOptions", "check_folder", "implant", "stored_rows", "write_implanted"]
+__all__ = ["Implant", "ImplantOptions", "check_folder", "implant", "implant_many", "stored_rows", "write_implanted"]
 
 
-def implant(running: Running, name: str, options: ImplantOptions | None = None) -> Implant:
+def implant(
+    running: Running, name: str, options: ImplantOptions | None = None, *, model: VacancyModel | None = None
+) -> Implant:
     """Write the row predicted for a name into a copy of a model, and see whether it is said.
 
     The row, and those it is held against, are new rows of one copy; each is read as if it were the only one. Nothing
@@ -39,12 +42,13 @@ def implant(running: Running, name: str, options: ImplantOptions | None = None) 
         running: The model.
         name: Such as ``seahorse``.
         options: See `ImplantOptions`.
+        model: The fit by which rows are predicted, from `geometry.vacancy.fit_vacancies`; made if it is not given.
 
     Raises:
         GeometryError: The head has no words of that name, or too few emoji to predict a row by.
     """
     options = options or ImplantOptions()
-    planned = _plan(running, name, options)
+    planned = _plan(running, name, options, model)
     model, rows, templates = planned.model, planned.rows, planned.templates
     stored = stored_rows(model.view, rows.rows, rows.biases)
     copy, first = with_rows(running, stored, model.asked.ids)
@@ -78,6 +82,20 @@ def implant(running: Running, name: str, options: ImplantOptions | None = None) 
     )
 
 
+def implant_many(running: Running, names: Sequence[str], options: ImplantOptions | None = None) -> list[Implant]:
+    """Implant several names, each into a copy of its own, by one fit; see `implant`."""
+    options = options or ImplantOptions()
+    spelt = [name for name in names if not words_of(name)]
+    if spelt:
+        raise TokenError(f"the name {spelt[0]!r} arrived; expected one in words, such as seahorse")
+    model = fit_vacancies(running.head.in_space(options.space), seed=options.seed)
+    seconds = 5.0 * len(names)
+    return [
+        implant(running, name, options, model=model)
+        for name in track(names, "implanting", total=len(names), seconds=seconds if len(names) > 1 else 0.0)
+    ]
+
+
 def write_implanted(running: Running, found: Implant, folder: str | Path) -> Path:
     """Write the copy with the predicted row as a folder that transformers opens, whole or not at all.
 
@@ -102,7 +120,7 @@ class _Plan:
     templates: tuple[str, ...]
 
 
-def _plan(running: Running, name: str, options: ImplantOptions) -> _Plan:
+def _plan(running: Running, name: str, options: ImplantOptions, model: VacancyModel | None) -> _Plan:
     words = words_of(name)
     if not words:
         raise TokenError(f"the name {name!r} arrived; expected one in words, such as seahorse")
@@ -110,7 +128,7 @@ def _plan(running: Running, name: str, options: ImplantOptions) -> _Plan:
     templates = options.prompts or own_prompts(folder) or PLAIN
     head = running.head.in_space(options.space)
     concept = evaluate(head, " + ".join([*words, "emoji"]))
-    model = fit_vacancies(head, seed=options.seed)
+    model = model or fit_vacancies(head, seed=options.seed)
     vacancy = find_vacancy(model, concept, hull=False)
     rows = make_rows(model, vacancy, name, draws=options.draws, names=options.names, seed=options.seed)
     return _Plan(model, vacancy, rows, templates)

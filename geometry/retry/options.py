@@ -1,11 +1,11 @@
 """What may be asked of the loop, checked when it is asked."""
 
 from dataclasses import dataclass
-from math import isfinite
 
 from geometry.choices import check_seed
 from geometry.errors import OptionError
 
+COLDEST, HOTTEST = 0.001, 100.0
 BOUNDS = {"steps": (1, 1_000), "runs": (0, 1_000), "window": (1, 10_000), "k": (1, 100)}
 
 
@@ -40,8 +40,10 @@ class RetryOptions:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
                 raise OptionError(f"{name}={value!r} arrived; expected a whole number from {least} to {most:,}")
-        if not (isfinite(self.temperature) and 0 <= self.temperature <= 100):
-            raise OptionError(f"temperature={self.temperature} arrived; expected 0 (the likeliest token) to 100")
+        if self.temperature != 0 and not COLDEST <= self.temperature <= HOTTEST:
+            raise OptionError(
+                f"temperature={self.temperature} arrived; expected {COLDEST} to {HOTTEST}, or 0 for the likeliest token"
+            )
         check_seed(self.seed)
 
     @property

@@ -54,10 +54,13 @@ def retry_page(retry: "Retry") -> str:
 
 
 def _notes() -> Iterator[str]:
-    yield "P: of the emoji's first token, or of the one that ended the text, by the model's own logits at T = 1"
     yield (
-        "Layers: softmax over every row, each layer normed by its own scale; 0 is the embedding. Read where the "
-        "emoji's first token was said"
+        "P: of the emoji's first token, by the model's own logits at T = 1; without an emoji, of the one that stopped "
+        "the text, or else of the first"
+    )
+    yield (
+        "Layers: softmax over every row, each layer normed by its own scale; 0 is the embedding. Read where "
+        "that token was said"
     )
     yield "Moved: the angle between this try's residual there and the last try's, after the final norm"
     yield "Margins: logits before the head's scale and cap, taken apart exactly"

@@ -65,8 +65,8 @@ def _transcript(retry: "Retry") -> Table:
     runs = next(arm.runs for arm in retry.arms if arm.arm is Arm.OWN)
     of = f"; run 1 of {runs}" if runs > 1 else ""
     notes = (
-        "P: of the emoji's first token, or of the one that ended the text; moved: angle between the residuals that "
-        f"said so, after the final norm, this try's and the last one's{of}",
+        "P: of the emoji's first token; without an emoji, of the one that stopped the text, or else of the first; "
+        f"moved: angle between the residuals that said so, after the final norm, this try's and the last one's{of}",
     )
     return Table((retry.headline(), retry.provenance()), columns, tuple(rows), notes)
 
@@ -110,7 +110,7 @@ def ends_of(arm: "ArmSummary") -> str:
 
 
 def _layers(retry: "Retry") -> Table:
-    columns = (Column("try"), Column("layer"), Column("reads as, where the emoji's first token was said", "left"))
+    columns = (Column("try"), Column("layer"), Column("reads as, where that token was said", "left"))
     rows = []
     for one in retry.of(Arm.OWN):
         told = shown_layers(len(one.layers))
