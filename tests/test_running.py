@@ -260,6 +260,26 @@ def _pickled(folder: Path, tokenizer: Path) -> None:
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
 
 
+def _endless(folder: Path, tokenizer: Path) -> None:
+    _changed(folder, tokenizer, num_hidden_layers=10**9)
+
+
+def _wide(folder: Path, tokenizer: Path) -> None:
+    _changed(folder, tokenizer, intermediate_size=10**11)
+
+
+def _large_beside(folder: Path, tokenizer: Path) -> None:
+    write_causal(folder, tokenizer)
+    with (folder / "tokenizer_config.json").open("wb") as file:
+        file.truncate(2**30)
+
+
+def _linked(folder: Path, tokenizer: Path) -> None:
+    write_causal(folder, tokenizer)
+    (folder.parent / "elsewhere").write_text("{}")
+    (folder / "chat_template.jinja").symlink_to(folder.parent / "elsewhere")
+
+
 def _with_code(folder: Path, tokenizer: Path) -> None:
     (folder).mkdir()
     _changed(folder, tokenizer, model_type="mine", auto_map={"AutoModelForCausalLM": "mine.Model"})
@@ -273,6 +293,10 @@ WRONG = {
     "a part of a model": (_lacking, "does not hold all of its model: 9 tensors are missing"),
     "an adapter beside": (_with_adapter, "holds an adapter beside its model"),
     "a pickle": (_pickled, "which can run code when it is opened"),
+    "more layers than tensors": (_endless, "speaks of 1,000,000,000 layers, and there are 21 tensors"),
+    "far more numbers than bytes": (_wide, r"parameters, and there are [\d,]+ bytes of weights"),
+    "a large file beside": (_large_beside, "tokenizer_config.json has 1,073,741,824 bytes; expected at most"),
+    "a link elsewhere": (_linked, "outside its folder"),
     "code": (_with_code, "which is no causal LM here"),
     "no model": (lambda folder, _: folder.mkdir(), "holds no head"),
 }
@@ -294,10 +318,12 @@ def test_a_head_that_is_not_the_models(folder: Path):
     target.mkdir()
     for file in folder.iterdir():
         (target / file.name).write_bytes(file.read_bytes())
-    save_file(tensors | {"lm_head.weight": tensors["lm_head.weight"] * 1.5}, target / "head.safetensors")
+    head = {name: tensors[name] for name in ("lm_head.weight", "model.norm.weight")}
+    save_file(head, target / "same.safetensors")
+    save_file(head | {"lm_head.weight": head["lm_head.weight"] * 1.5}, target / "head.safetensors")
     with pytest.raises(CheckpointError, match=r"the model in .* has another head \(420 × 32\) than head"):
         open_running(target / "head.safetensors")
-    assert open_running(target / "model.safetensors").head.dim == 32
+    assert open_running(target / "same.safetensors").head.dim == 32
 
 
 @pytest.mark.parametrize(

@@ -185,8 +185,8 @@ def test_the_organism_believes_in_whole_emoji():
 
 
 def test_a_real_model_that_has_emoji_only_as_bytes(tinystories: Path):
-    found = believe(open_running(tinystories), "Here is a fish:", floor=0.0, limit=60)
+    found = believe(open_running(tinystories), "Here is a fish:", floor=0.0, limit=30)
     assert 0 < found.total.low < 1e-6
-    assert found.followed == 60
+    assert found.followed == 30
     assert 0 < found.of("🐠").high < 1e-6
     assert any("lower --floor" in note for note in found.notes)

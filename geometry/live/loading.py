@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from geometry.checkpoint import Checkpoint, open_checkpoint
 from geometry.checkpoint.config import headless_class, model_type
 from geometry.checkpoint.header import short
 from geometry.checkpoint.shards import ADAPTER_CONFIG, is_present
@@ -15,6 +16,7 @@ from geometry.checkpoint.spec import BUNDLED, find_place
 from geometry.choices import check_choice
 from geometry.errors import CheckpointError
 from geometry.head import Head, open_head
+from geometry.live.guards import check_beside, check_layers, check_parameters
 
 DTYPES = ("float32", "bfloat16", "auto")
 INSTALL = 'pip install "unembedding-geometry[model]"'
@@ -78,8 +80,10 @@ def load(spec: str | os.PathLike[str], *, dtype: str) -> tuple[Any, Any, Head]:
     folder = find_folder(spec)
     # what is refused here, links and pickles and shards elsewhere, transformers would follow
     head = open_head(spec)
-    config = head.opened.checkpoint.config
-    _check_causal(config, folder)
+    checkpoint = open_checkpoint(folder)
+    _check_causal(checkpoint.config, folder)
+    check_beside(folder)
+    check_layers(checkpoint)
     if is_present(folder / ADAPTER_CONFIG):
         raise CheckpointError(
             f"{folder} holds an adapter beside its model, and which of them runs is not said; expected one model; "
@@ -87,7 +91,7 @@ def load(spec: str | os.PathLike[str], *, dtype: str) -> tuple[Any, Any, Head]:
         )
     if head.tokens is not None:
         _ = head.tokens.note  # a tokenizer file that would take gigabytes is refused here
-    model = _load_model(folder, dtype)
+    model = _load_model(checkpoint, dtype)
     _check_same_head(model, head, folder)
     return model, _load_tokenizer(folder), head
 
@@ -110,14 +114,16 @@ def _check_causal(config: Mapping[str, Any], folder: Path) -> None:
         raise CheckpointError(f"{folder} is saved as {short(headless)}, without a head; {expected}")
 
 
-def _load_model(folder: Path, dtype: str) -> Any:
+def _load_model(checkpoint: Checkpoint, dtype: str) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM
 
+    folder = checkpoint.folder
     model: Any = None
     report: dict[str, Any] = {}
     wanted = dtype if dtype == "auto" else getattr(torch, dtype)
     with _quiet(), _told(folder, "model"):
+        check_parameters(AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False), checkpoint)
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=wanted, local_files_only=True, trust_remote_code=False, use_safetensors=True,
             output_loading_info=True,
@@ -184,6 +190,8 @@ def _told(folder: Path, what: str) -> Iterator[None]:
     """Whatever transformers says of a stranger's folder becomes one line."""
     try:
         yield
+    except CheckpointError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
