@@ -17,6 +17,10 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "madeof.png": ("madeof", "🐠"),
     "census.png": ("census",),
     "phantoms.png": ("phantoms", "--name", "seahorse"),
+    "lens.png": (
+        *("lens", "--prompt", "is there a seahorse emoji? yes:", "--track", "sea", "--track", "horse"),
+        *("--track", "🐠", "--concept", "sea + horse + emoji", "--explain", "sea + horse + emoji"),
+    ),
 }
 """File → the command that draws it with ``-o``."""
 
