@@ -335,6 +335,7 @@ def test_the_loop_runs_on_the_organism(organism: Running, loop: Retry):
     assert {one.arm for one in loop.arms} == set(Arm)
     for arm in loop.arms:
         assert arm.runs == sum(arm.ends.values()) == 2
+        assert arm.again <= arm.kept <= arm.second <= arm.first <= 2
     for one in loop.attempts:
         assert one.snap.id == (one.ids[0] if one.emoji else one.snap.id)
         assert len(one.layers) == 4

@@ -20,6 +20,9 @@ KINDS = {
 }
 """The kinds of rows, and what tables call them."""
 
+FINE = 1e-4
+"""Errors below this are of rounding, and differ from machine to machine."""
+
 CONTROLS = {"shuffled": "predicted", "random": "predicted", "stretched_shuffled": "stretched"}
 """What each control is one of."""
 
@@ -74,7 +77,7 @@ def implant_notes(implant: "Implant") -> Iterator[str]:
     )
     fed = "read by the same row, the head being tied" if implant.tied else "read as the mean of all emoji's input rows"
     exact = "" if implant.error is None else (
-        f". The copy's logits are the row's product with the residual to {implant.error:.1g}"
+        f". The copy's logits are the row's product with the residual, to {max(implant.error, FINE):.0e} or better"
     )  # fmt: skip
     yield (f"where the new token is fed back it is {fed}; here it never is{exact}")
     if implant.bias_missed:

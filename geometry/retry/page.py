@@ -157,14 +157,24 @@ def _reach(rival: "Rival") -> float:
 
 
 def _arms(retry: "Retry") -> str:
-    heads = ("arm", "before the next try", "T", "runs", "emoji a run", "kinds", "with a second", "of one subgroup")
+    heads = (
+        "arm",
+        "before the next try",
+        "T",
+        "runs",
+        "emoji a run",
+        "kinds",
+        "with a second",
+        "the first again",
+        "of its subgroup",
+    )
     cells = "".join(f"<th>{text(name)}</th>" for name in (*heads, "moved", "ends"))
     rows = "".join(f"<tr>{_arm(one)}</tr>" for one in retry.arms)
     return f'<div class="scroll"><table class="plain"><tr>{cells}</tr>{rows}</table></div>'
 
 
 def _arm(one: "ArmSummary") -> str:
-    numbers = (f"{one.temperature:g}", one.runs, f"{one.said:.1f}", one.distinct, one.second, one.kept)
+    numbers = (f"{one.temperature:g}", one.runs, f"{one.said:.1f}", one.distinct, one.second, one.again, one.kept)
     angle = "–" if one.degrees is None else f"{one.degrees:.1f}°"
     cells = "".join(f'<td class="number">{value}</td>' for value in (*numbers, angle))
     return f"<td>{text(one.arm.value)}</td><td>{text(ARM_WORDS[one.arm])}</td>{cells}<td>{text(ends_of(one))}</td>"

@@ -90,7 +90,8 @@ class ArmSummary:
         said: Mean number of emoji a run.
         distinct: Different emoji over all runs.
         first, second: Runs with a first and with a second emoji.
-        kept: Of those with a second, runs whose second emoji is of the first one's subgroup.
+        again: Of those with a second, runs whose second emoji is the first again.
+        kept: Of those with a second, runs whose second emoji is of the first one's subgroup, itself included.
         degrees: Mean angle between the residuals of the first and the second try, over runs with a second.
         ends: How often each end came.
     """
@@ -102,6 +103,7 @@ class ArmSummary:
     distinct: int
     first: int
     second: int
+    again: int
     kept: int
     degrees: float | None
     ends: Mapping[End, int]
@@ -149,12 +151,8 @@ class Retry:
     def _summary(self, arm: Arm) -> ArmSummary:
         runs = [self.of(arm, run) for run in sorted({one.run for one in self.attempts if one.arm is arm})]
         said = [[one for one in run if one.emoji is not None] for run in runs]
-        pairs = [(run[0].emoji, run[1]) for run in said if len(run) > 1]
-        angles = [second.moved.degrees for _, second in pairs if second.moved is not None]
-        kept = sum(
-            first is not None and second.emoji is not None and first.subgroup == second.emoji.subgroup
-            for first, second in pairs
-        )
+        pairs = [(run[0].emoji, run[1].emoji) for run in said if len(run) > 1]
+        angles = [run[1].moved.degrees for run in said if len(run) > 1 and run[1].moved is not None]
         options = self.options
         return ArmSummary(
             arm=arm,
@@ -164,7 +162,8 @@ class Retry:
             distinct=len({one.emoji.text for run in said for one in run if one.emoji is not None}),
             first=sum(bool(run) for run in said),
             second=len(pairs),
-            kept=kept,
+            again=sum(one == other for one, other in pairs),
+            kept=sum(one is not None and other is not None and one.subgroup == other.subgroup for one, other in pairs),
             degrees=float(np.mean(angles)) if angles else None,
             ends=Counter(run[-1].end for run in runs if run[-1].end is not None),
         )

@@ -74,15 +74,16 @@ def _transcript(retry: "Retry") -> Table:
 def _arms(retry: "Retry") -> Table:
     columns = (
         Column("arm", "left"),
-        *map(Column, ("T", "runs", "said", "kinds", "2nd", "kept", "moved")),
+        *map(Column, ("T", "runs", "said", "kinds", "2nd", "again", "kept", "moved")),
         Column("ends", "left"),
         Column("run 1", "left"),
     )
     arms = "; ".join(f"{one.arm.value}: {ARM_WORDS[one.arm]}" for one in retry.arms)
     notes = (
         f"before the next try stands, {arms}",
-        "said: emoji a run; kinds: different ones over all runs; 2nd: runs with a second emoji; kept: of those, with "
-        "one of the first one's subgroup; moved: mean angle from the first try's residual to the second's",
+        "said: emoji a run; kinds: different ones over all runs; 2nd: runs with a second emoji; again, kept: of "
+        "those, with the first one again, and with one of its subgroup; moved: mean angle from the first try's "
+        "residual to the second's",
         *retry.notes,
     )
     return Table(("What is fed back, compared",), columns, tuple(_arm(retry, one) for one in retry.arms), notes)
@@ -96,6 +97,7 @@ def _arm(retry: "Retry", one: "ArmSummary") -> tuple[str, ...]:
         f"{one.said:.1f}",
         str(one.distinct),
         str(one.second),
+        str(one.again),
         str(one.kept),
         "–" if one.degrees is None else f"{one.degrees:.1f}°",
         ends_of(one),
