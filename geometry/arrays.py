@@ -2,10 +2,12 @@
 
 import math
 import os
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -102,8 +104,10 @@ def _header(file: Readable, what: str) -> tuple[tuple[int, ...], bool, np.dtype[
     counted = _Counted(file)
     try:
         reader = readers[npy.read_magic(counted)]
-        shape, fortran, dtype = reader(counted, max_header_size=MAX_HEADER)
-    except (ValueError, KeyError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+            shape, fortran, dtype = reader(counted, max_header_size=MAX_HEADER)
+    except (ValueError, KeyError, SyntaxError, TokenError, TypeError, RecursionError, MemoryError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ResidualsError(f"{what} is no array of NumPy's ({reason}); save it with numpy.save") from error
     if any(size < 0 for size in shape):

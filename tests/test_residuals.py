@@ -129,6 +129,7 @@ BAD = {
     "truncated": ("r.safetensors", _saved(hidden_states=STATES)[:-5], "truncated"),
     "npy, a pickle": ("r.npy", _pickled(), "is a pickle and would run what it holds"),
     "npy, not one": ("r.npy", b"hello" * 40, "is no array of NumPy's"),
+    "npy, a header that does not end": ("r.npy", _npy("(2, 2, 16)", b"").replace(b")", b"("), "is no array of NumPy's"),
     "npy, a huge header": ("r.npy", b"\x93NUMPY\x02\x00" + (2**31).to_bytes(4, "little") + b"{", "header claims"),
     "npy, a huge shape": ("r.npy", _npy("(1000000, 1000000, 1000)", b"\0" * 64), "takes too much"),
     "npy, more than is there": ("r.npy", _npy("(2, 2, 16)", b"\0" * 64), "64 bytes are there for an array"),

@@ -5,7 +5,7 @@ the sum's terms: R² of the best combination of them, whatever its weights. Two 
 explain little of anything; the random words beside them say how little that would be anyway.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,14 +97,17 @@ def explain_states(
     low = high = below = kept = survivals = None
     note = "no band: the sum has no word that a random word could stand in for"
     if drawn is not None:
-        spans = [span(head, vectors) for vectors in _random_terms(head, concept, drawn)]
-        theirs = np.stack([shares(u, one) for one in spans], axis=1)
+        theirs, spans = np.empty((len(u), len(drawn.words))), list[Float64[np.ndarray, "rank dim"]]()
+        for number, vectors in enumerate(_random_terms(head, concept, drawn)):
+            one = span(head, vectors)
+            theirs[:, number] = shares(u, one)
+            spans += [one] * (number < RANDOM_WINNERS)
         low, high = np.percentile(theirs, BAND, axis=1)
         below = (theirs < share[:, None]).mean(axis=1)
         rest = [term.vector for index, term in enumerate(concept.terms) if index not in drawn.slots]
         kept = shares(u, span(head, np.stack(rest))) if rest else None
         note = random_note(concept, drawn.slots, seed)
-        first = [_projected_winners(head, u, one, remove=False) for one in spans[:RANDOM_WINNERS]]
+        first = [_projected_winners(head, u, one, remove=False) for one in spans]
         survivals = (np.stack(first) == winner.reshape(-1)).mean(axis=0)
     return Explained(
         concept=concept,
@@ -157,13 +160,10 @@ def _projected_winners(
     return first
 
 
-def _random_terms(head: Head, concept: Concept, drawn: RandomSums) -> Float64[np.ndarray, "sums terms dim"]:
-    """The terms of every random sum: random words' rows for the words, the others as they are."""
-    found = np.empty((len(drawn.words), len(concept.terms), head.dim))
-    for index, term in enumerate(concept.terms):
-        if index in drawn.slots:
-            rows = head.opened.matrix.rows(drawn.words[:, drawn.slots.index(index)])
-            found[:, index] = head.space.apply(rows)
-        else:
-            found[:, index] = term.vector
-    return found
+def _random_terms(head: Head, concept: Concept, drawn: RandomSums) -> Iterator[Float64[np.ndarray, "terms dim"]]:
+    """The terms of every random sum, one at a time: random words' rows for the words, the others as they are."""
+    for words in drawn.words:
+        rows = head.space.apply(head.opened.matrix.rows(words))
+        vectors = np.stack([term.vector for term in concept.terms])
+        vectors[list(drawn.slots)] = rows
+        yield vectors

@@ -61,7 +61,11 @@ def _overview(lens: "geometry.readings.record.Lens") -> Table:
         heads.append(head)
     columns, heads = columns[::-1], heads[::-1]
     shown = lens.positions[-len(heads) :]
-    which = "all positions" if len(shown) == lens.residuals.shape[1] else f"position{'s' * (len(shown) > 1)} {_listed(shown)}"
+    which = (
+        "all positions"
+        if len(shown) == lens.residuals.shape[1]
+        else f"position{'s' * (len(shown) > 1)} {_listed(shown)}"
+    )
     if len(shown) < len(lens.positions):
         which += f", the last that fit of {len(lens.positions)}"
     about = f"{lens.layers} states (0 is the embedding, {lens.layers - 1} the last), {which}: first token"
