@@ -337,6 +337,9 @@ def test_tables_fit_a_terminal(full):
     first, *others = lens_tables(full)
     assert "the last that fit of 12" in first.title[2]
     assert len(others) >= 3
+    for table in (first, *others):  # no cell is folded: every row is one line
+        body = replace(table, title=(), notes=()).text().splitlines()
+        assert len(body) == 2 + full.layers
     assert str(full) == repr(full)
     assert "<table>" in full._repr_html_()
 

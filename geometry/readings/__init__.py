@@ -97,7 +97,7 @@ def read_lens(head: Head, residuals: Residuals, options: LensOptions | None = No
         spelt=_spelt(head, reading, places, residuals),
         standing=standing,
         explained=explained,
-        notes=tuple(_notes(head, residuals, options, note, tracked, standing, explained)),
+        notes=tuple(_notes(head, residuals, options, note, normed, tracked, standing, explained)),
     )
 
 
@@ -115,6 +115,7 @@ def _notes(
     residuals: Residuals,
     options: LensOptions,
     note: str,
+    normed: bool,
     tracked: tuple[Tracked, ...],
     standing: Standing | None,
     explained: Explained | None,
@@ -128,7 +129,8 @@ def _notes(
     if residuals.where != tuple(range(residuals.shape[1])):
         notes.append(f"its positions stood at {', '.join(map(str, residuals.where))} of the text")
     if options.norm == "raw":
-        notes.append("raw: no norm is applied, so that probabilities are as sharp as the state is long")
+        but = " (the last state has been through it already)" if normed else ""
+        notes.append(f"raw: no norm is applied{but}, so that probabilities are as sharp as the state is long")
     if not head.readout.known:
         notes.append(f"no probabilities: {head.readout.reason}")
     if head.readout.note:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 WIDEST = 12
 """Columns of a terminal for one token."""
 
+BETWEEN = 3
+"""Columns between two cells."""
+
 TRACKED_WIDTH = 62
 """Columns of a terminal for the ranks of what is tracked; what has no room there has a table of its own."""
 
@@ -49,11 +52,11 @@ def headline(lens: "geometry.readings.record.Lens") -> str:
 
 def _overview(lens: "geometry.readings.record.Lens") -> Table:
     columns, heads = list[list[str]](), list[str]()
-    left = WIDTH - 2 - len("layer") - 2
+    left = WIDTH - 2 - len("layer")
     for column in reversed(range(len(lens.positions))):
         written = [_cell(lens, layer, column) for layer in range(lens.layers)]
         head = fitted(f"{lens.positions[column]} {dotted(lens.text_at(lens.positions[column]))}".strip(), WIDEST + 4)
-        width = max(map(cells, [*written, head])) + 2
+        width = max(map(cells, [*written, head])) + BETWEEN
         if columns and left < width:
             break
         left -= width
@@ -104,7 +107,7 @@ def _groups(lens: "geometry.readings.record.Lens", column: int) -> list[list[int
     groups, left = list[list[int]]([[]]), TRACKED_WIDTH
     for index, one in enumerate(lens.tracked):
         written = [_tracked(lens, index, layer, column) for layer in range(lens.layers)]
-        width = max(map(cells, [*written, fitted(one.label, 16)])) + 3
+        width = max(map(cells, [*written, fitted(one.label, 16)])) + BETWEEN
         if groups[-1] and width > left:
             groups.append([])
             left = TRACKED_WIDTH
