@@ -57,8 +57,10 @@ def spell(
     as_json: JsonOption = False,
 ) -> None:
     """How strongly the model believes in each emoji as the next thing it says, however it is spelt."""
-    from geometry.live.beliefs import SHOWN, believe
-    from geometry.live.running import check_prompt, open_running
+    from geometry.live.beliefs import believe
+    from geometry.live.prompts import check_prompt
+    from geometry.live.record import SHOWN
+    from geometry.live.running import open_running
 
     check_prompt(prompt)
     found = believe(open_running(head, dtype=dtype), prompt, chat=chat, against=against, floor=floor, limit=limit)
@@ -73,7 +75,8 @@ def run_prompt(
 ) -> "Captured":
     """Run the model of a head on a prompt, for every command that reads its states."""
     from geometry.live.capturing import capture as run
-    from geometry.live.running import check_prompt, open_running
+    from geometry.live.prompts import check_prompt
+    from geometry.live.running import open_running
 
     check_prompt(prompt)
     return run(open_running(head, dtype=dtype), prompt, chat=chat, steps=steps, positions=positions)

@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Float32
 
 import geometry
-from geometry.errors import CheckpointError, OptionError, ReadoutError, TokenError
+from geometry.errors import CheckpointError, OptionError, ReadoutError
 from geometry.head import Head
 from geometry.live.loading import load
+from geometry.live.prompts import encode_prompt
 from geometry.residuals import Residuals
 
 NO_LIMIT = 2**31 - 1
@@ -99,40 +100,9 @@ class Running:
         Raises:
             OptionError: it is empty, longer than the context, or there is no chat template.
         """
-        check_prompt(prompt)
-        ids = self._chat(prompt) if chat else self._plain(prompt)
-        start = self.tokenizer.bos_token_id
-        while start is not None and ids[:2] == (start, start):
-            ids = ids[1:]
+        ids = encode_prompt(self.tokenizer, self.name, prompt, chat=chat)
         self.check(ids)
         return ids
-
-    def _plain(self, prompt: str) -> tuple[int, ...]:
-        text, full = self._ids(prompt, special=False), self._ids(prompt, special=True)
-        for before in range(len(full) - len(text) + 1):
-            if full[before : before + len(text)] == text:
-                return full[: before + len(text)]  # an end token that some add is left out: the text goes on
-        return full
-
-    def _chat(self, prompt: str) -> tuple[int, ...]:
-        if not self.tokenizer.chat_template:
-            raise OptionError(f"--chat arrived, but {self.name} has no chat template; expected a plain prompt")
-        said = [{"role": "user", "content": prompt}]
-        try:
-            text = self.tokenizer.apply_chat_template(said, add_generation_prompt=True, tokenize=False)
-        except Exception as error:  # a template is a program, and a stranger's
-            reason = " ".join(str(error).split())[:160]
-            raise OptionError(f"the chat template of {self.name} fails ({reason}); give a plain prompt") from error
-        return self._ids(text, special=False)
-
-    def _ids(self, text: str, *, special: bool) -> tuple[int, ...]:
-        try:
-            return tuple(self.tokenizer(text, add_special_tokens=special).input_ids)
-        except Exception as error:  # the tokenizers library raises plain ones
-            reason = " ".join(str(error).split())[:160]
-            raise TokenError(
-                f"the tokenizer of {self.name} does not read the prompt ({reason}); check its files"
-            ) from error
 
     def check(self, ids: Sequence[int]) -> None:
         """Refuse a sequence that the model cannot read.
@@ -275,20 +245,6 @@ class Running:
         if not np.isfinite(values).all():
             rather = "; try --dtype float32" if self.dtype != "float32" else "; its weights are damaged"
             raise ReadoutError(f"{self.name}: {what} holds NaN or infinity in {self.dtype}; expected numbers{rather}")
-
-
-def check_prompt(prompt: str) -> None:
-    """Refuse a prompt that says nothing, before a model is opened for it.
-
-    Raises:
-        OptionError: it is empty, or no Unicode text.
-    """
-    if not prompt:
-        raise OptionError("an empty prompt arrived; expected a text to go on from, such as 'the fish emoji is'")
-    try:
-        prompt.encode()
-    except UnicodeEncodeError as error:
-        raise OptionError(f"the prompt {prompt!r:.60} is no valid Unicode text; write it in UTF-8") from error
 
 
 def open_running(folder: str | os.PathLike[str], *, dtype: str = "float32") -> Running:
