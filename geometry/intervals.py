@@ -66,6 +66,14 @@ def resampled(
     return Figure(statistic(np.arange(len(family))), float(low), float(high))
 
 
+def multiplicities(family: Int64[np.ndarray, " items"], seed: int) -> Float64[np.ndarray, "draws items"]:
+    """Return how often each item is drawn in each of `RESAMPLES` resamples of whole families."""
+    _, index = np.unique(family, return_inverse=True)
+    count = int(index.max()) + 1
+    drawn = np.random.default_rng(seed).integers(0, count, size=(RESAMPLES, count))
+    return np.stack([np.bincount(row, minlength=count) for row in drawn])[:, index].astype(np.float64)
+
+
 def rank_correlation(
     one: Float64[np.ndarray, " items"],
     other: Float64[np.ndarray, " items"],

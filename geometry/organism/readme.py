@@ -52,7 +52,7 @@ def organism(results: Mapping[str, Any]) -> str:
         answers=_answers(results["said"]),
         agreement=_agreement(results["agreement"]),
         phantoms=results["phantoms"],
-        rho=_figure(results["phantoms"]["rank_correlation"]),
+        rho=figure(results["phantoms"]["rank_correlation"]),
         same_subgroup_p=_p(results["phantoms"]["same_subgroup_p"]),
         figures=_census(results["census"]),
     )
@@ -65,7 +65,7 @@ def default_space(results: Mapping[str, Any]) -> str:
     for space in choice["chosen"]:
         mark = " **(chosen)**" if space == choice["space"] else ""
         first, second = choice["chosen"][space], choice["confirmed"][space]
-        cells = [_figure(half[key]) for half in (first, second) for key in ("recall_at_1", "recall_at_5", "mrr")]
+        cells = [figure(half[key]) for half in (first, second) for key in ("recall_at_1", "recall_at_5", "mrr")]
         rows.append([f"`{space}`{mark}", *cells])
     header = ["space", *(f"{half}: {name}" for half in ("first", "second") for name in ("recall@1", "recall@5", "MRR"))]
     best = max(choice["confirmed"], key=lambda space: choice["confirmed"][space]["recall_at_1"]["value"])
@@ -76,13 +76,13 @@ def default_space(results: Mapping[str, Any]) -> str:
         seed=results["seed"],
         verdict=verdict,
         lead=_lead(choice["lead"]),
-        table=_table(header, rows),
+        table=table(header, rows),
     )
 
 
 def _lead(lead: Mapping[str, Any]) -> str:
     """Say how far the chosen space leads each other one, and whether the interval tells them apart."""
-    told = [f"{_figure(one)} over `{space}`" + " (not told apart)" * (one["low"] <= 0) for space, one in lead.items()]
+    told = [f"{figure(one)} over `{space}`" + " (not told apart)" * (one["low"] <= 0) for space, one in lead.items()]
     return "; ".join(told)
 
 
@@ -90,12 +90,12 @@ def _template(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = ["| " + " | ".join(cells) + " |" for cells in (header, *rows)]
     return "\n".join([lines[0], "|" + "---|" * len(header), *lines[1:]])
 
 
-def _figure(figure: Mapping[str, float]) -> str:
+def figure(figure: Mapping[str, float]) -> str:
     return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
@@ -106,7 +106,7 @@ def _losses(losses: Sequence[Sequence[Any]]) -> str:
     for step, loss in held:
         near = min(train, key=lambda at: abs(at - step))
         rows.append([f"{step:,}", f"{train[near]:.3f}", f"{loss:.3f}"])
-    return _table(["step", "training text (mean of the 100 steps before)", "lines kept from training"], rows)
+    return table(["step", "training text (mean of the 100 steps before)", "lines kept from training"], rows)
 
 
 def _said(said: Mapping[str, Any]) -> str:
@@ -117,7 +117,7 @@ def _said(said: Mapping[str, Any]) -> str:
                 hits = found["counts"][kind][level]
                 share = f"{hits['hits']} of {hits['n']}"
                 rows.append([way, title, level, share, f"{hits['chance']:.1f}", _p(hits["p"])])
-    return _table(["asked", "names", "right", "hits", "chance", "p"], rows)
+    return table(["asked", "names", "right", "hits", "chance", "p"], rows)
 
 
 def _agreement(found: Sequence[Mapping[str, Any]]) -> str:
@@ -140,7 +140,7 @@ def _agreement(found: Sequence[Mapping[str, Any]]) -> str:
         "only the one",
         "only the other",
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _p(value: float) -> str:
@@ -153,7 +153,7 @@ def _illustration(said: Mapping[str, Any]) -> str:
         shown = found["illustration"]
         place = f"{shown['landing']} {shown['landing_name']} ({shown['landing_subgroup']})"
         rows.append([way, place, " ".join(shown["next"])])
-    return _table(["asked", "lands on", "then"], rows)
+    return table(["asked", "lands on", "then"], rows)
 
 
 def _answers(said: Mapping[str, Any]) -> str:
@@ -164,7 +164,7 @@ def _answers(said: Mapping[str, Any]) -> str:
         for answers in zip(*columns, strict=True):
             cells = [_verdict(answer) for answer in answers]
             rows.append([answers[0]["name"], answers[0]["subgroup"], *cells])
-    return _table(["name", "its subgroup", *ways], rows)
+    return table(["name", "its subgroup", *ways], rows)
 
 
 def _verdict(answer: Mapping[str, Any]) -> str:
@@ -176,6 +176,6 @@ def _census(spaces: Mapping[str, Any]) -> str:
     rows = []
     for space, found in spaces.items():
         for way, recall in {"name + emoji": found, **found["baselines"]}.items():
-            loss = "" if way == "name + emoji" else _figure(recall["loss"])
-            rows.append([f"`{space}`", way, *(_figure(recall[key]) for key in _MEASURES), loss])
-    return _table(["space", "asked with", *_MEASURES.values(), "loss"], rows)
+            loss = "" if way == "name + emoji" else figure(recall["loss"])
+            rows.append([f"`{space}`", way, *(figure(recall[key]) for key in _MEASURES), loss])
+    return table(["space", "asked with", *_MEASURES.values(), "loss"], rows)

@@ -100,27 +100,43 @@ def probed(
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     odds = np.zeros(len(exists))
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     for fitted, left in folds.split(states, exists, family):
         regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000)
-        probe = make_pipeline(StandardScaler(), regression).fit(states[fitted], exists[fitted])
+        with threadpool_limits(1):  # threads cost more than a fit this small
+            probe = make_pipeline(StandardScaler(), regression).fit(states[fitted], exists[fitted])
         found = probe.decision_function(states[left])
         # a fold's log-odds have a size of their own: what is compared across folds is the rank within one
         odds[left] = (found.argsort().argsort() + 0.5) / len(found)
     return odds
 
 
-def area(scores: Float64[np.ndarray, " names"], exists: Bool[np.ndarray, " names"]) -> float:
-    """Return the area under the ROC curve: how often a name with an emoji scores above one without; .5 by chance."""
-    from scipy.stats import rankdata
+def area(
+    scores: Float64[np.ndarray, " names"],
+    exists: Bool[np.ndarray, " names"],
+    weights: Float64[np.ndarray, "draws names"] | None = None,
+) -> Float64[np.ndarray, " draws"]:
+    """Return the area under the ROC curve: how often a name with an emoji scores above one without; .5 by chance.
 
-    positive, negative = int(exists.sum()), int((~exists).sum())
-    if not positive or not negative:
-        return float("nan")
-    above = rankdata(scores)[exists].sum() - positive * (positive + 1) / 2
-    return float(above / (positive * negative))
+    Args:
+        scores: One a name; equal ones count half.
+        exists: Which names have an emoji.
+        weights: How often each name counts, a row for every area wanted; once each where absent.
+
+    Returns:
+        As many areas as rows of weights, from 0 to 1; NaN where a class has no weight.
+    """
+    counted = np.ones((1, len(scores))) if weights is None else weights
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    there, gone = (np.add.reduceat((counted * mask)[:, order], starts, axis=1) for mask in (exists, ~exists))
+    below = np.cumsum(gone, axis=1) - gone / 2
+    with np.errstate(invalid="ignore"):
+        found: Float64[np.ndarray, " draws"] = (there * below).sum(1) / (there.sum(1) * gone.sum(1))
+    return found
 
 
 def _probabilities(pupil: Pupil, turns: Sequence[Turn]) -> Float64[np.ndarray, " turns"]:

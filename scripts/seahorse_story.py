@@ -1,0 +1,84 @@
+"""The experiment that this project began with: the lens at every layer over three steps, beside its controls.
+
+    python scripts/seahorse_story.py -H organism -o story
+    python scripts/seahorse_story.py -H meta-llama/Llama-3.3-70B-Instruct --residuals FOLDER -o story
+
+Three prompts: one asks for an emoji that does not exist, one for an emoji that does, one for the word. The second
+form reads residuals that ``scripts/capture_residuals.py`` brought home: asked.safetensors, exists.safetensors and
+word.safetensors, each of a prompt and three steps. With -o, figures and story.json go into a folder.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import geometry as geo
+from geometry.atomic import replace_file
+from geometry.errors import GeometryError
+
+PROMPTS = {
+    "asked": "is there a seahorse emoji? yes:",
+    "exists": "is there a dolphin emoji? yes:",
+    "word": "is there a word for a seahorse? yes:",
+}
+TRACKED = ("sea", "horse", "dolphin", "fish")
+SUMS = {"asked": "sea + horse + emoji", "exists": "dolphin + emoji", "word": "sea + horse + emoji"}
+STEPS = 3
+SEED = 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-H", "--head", default="organism", help="the model; with --residuals its head is enough")
+    parser.add_argument("--residuals", type=Path, help="a folder with the three files, instead of running the model")
+    parser.add_argument("--no-sum", action="store_true", help="where the head has no emoji direction")
+    parser.add_argument("-o", "--output", type=Path, help="a folder that gets a figure of each and story.json")
+    options = parser.parse_args()
+    try:
+        _tell(options)
+    except GeometryError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _tell(options: argparse.Namespace) -> None:
+    from geometry.figures.files import save
+    from geometry.readings.tables import lens_tables
+    from geometry.residuals import read_residuals
+
+    head, residuals = None, {}
+    if options.residuals is not None:
+        head = geo.open_head(options.head)
+        residuals = {arm: read_residuals(options.residuals / f"{arm}.safetensors") for arm in PROMPTS}
+    else:
+        from geometry.live import capture, open_running
+
+        running = open_running(options.head)
+        head = running.head
+        residuals = {
+            # a space before the prompt, as most lines of the organisms' text begin
+            arm: capture(running, " " + prompt, steps=STEPS, positions="last").residuals
+            for arm, prompt in PROMPTS.items()
+        }
+    record = {"head": head.to_dict(), "version": geo.__version__, "seed": SEED, "arms": {}}
+    for arm, states in residuals.items():
+        # a file holds the whole prompt and the three steps; what was run here begins where the prompt ends
+        start = 0 if options.residuals is None else states.shape[1] - STEPS - 1
+        places = range(max(start, 0), min(start + STEPS, states.shape[1]))
+        concept = None if options.no_sum else SUMS[arm]
+        found = geo.lens(head, states, track=TRACKED, positions=list(places), concept=concept, seed=SEED)
+        print(f"\n{arm}: {PROMPTS[arm] if options.residuals is None else states.source}")
+        print(next(iter(lens_tables(found))).text())
+        if options.output is not None:
+            options.output.mkdir(parents=True, exist_ok=True)
+            save(found.figure(), options.output / f"{arm}.png")
+        record["arms"][arm] = {"prompt": PROMPTS[arm], "residuals": states.source, "cells": list(found.cells())}
+    if options.output is not None:
+        text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+        replace_file(options.output / "story.json", (text + "\n").encode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
