@@ -86,7 +86,10 @@ def _grow(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     from geometry.organism import report
 
-    report.write(options.folder, options.docs)
+    if options.regime == "whole":
+        report.write(options.folder, options.docs)
+    else:
+        report.write_spelt(options.folder, options.lists.parent)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The experiment that this project began with: the lens at every layer over three steps, beside its controls.
 
     python scripts/seahorse_story.py -H organism -o story
-    python scripts/seahorse_story.py -H meta-llama/Llama-3.3-70B-Instruct --residuals FOLDER -o story
+    python scripts/seahorse_story.py -H organism-bytes --third prefix
+    python scripts/seahorse_story.py -H meta-llama/Llama-3.3-70B-Instruct --residuals FOLDER --third prefix -o story
 
-Three prompts: one asks for an emoji that does not exist, one for an emoji that does, one for the word. The second
+Three prompts: one asks for an emoji that does not exist, one for an emoji that does, one for the word. The last
 form reads residuals that ``scripts/capture_residuals.py`` brought home: asked.safetensors, exists.safetensors and
 word.safetensors, each of a prompt and three steps. With -o, figures and story.json go into a folder.
 """
@@ -22,8 +23,8 @@ PROMPTS = {
     "exists": "is there a dolphin emoji? yes:",
     "word": "is there a word for a seahorse? yes:",
 }
-TRACKED = ("sea", "horse", "dolphin", "fish")
-SUMS = {"asked": "sea + horse + emoji", "exists": "dolphin + emoji", "word": "sea + horse + emoji"}
+TRACKED = ("sea", "horse", "fish")
+SUMS = {"asked": "sea + horse", "exists": "dolphin", "word": "sea + horse"}
 STEPS = 3
 SEED = 0
 
@@ -32,7 +33,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-H", "--head", default="organism", help="the model; with --residuals its head is enough")
     parser.add_argument("--residuals", type=Path, help="a folder with the three files, instead of running the model")
-    parser.add_argument("--no-sum", action="store_true", help="where the head has no emoji direction")
+    parser.add_argument(
+        "--third",
+        choices=("emoji", "prefix"),
+        default="emoji",
+        help="of the sum; prefix where emoji are spelt in bytes",
+    )
     parser.add_argument("-o", "--output", type=Path, help="a folder that gets a figure of each and story.json")
     options = parser.parse_args()
     try:
@@ -67,14 +73,18 @@ def _tell(options: argparse.Namespace) -> None:
         # a file holds the whole prompt and the three steps; what was run here begins where the prompt ends
         start = 0 if options.residuals is None else states.shape[1] - STEPS - 1
         places = range(max(start, 0), min(start + STEPS, states.shape[1]))
-        concept = None if options.no_sum else SUMS[arm]
-        found = geo.lens(head, states, track=TRACKED, positions=list(places), concept=concept, seed=SEED)
+        steps = geo.lens(head, states, positions=list(places), seed=SEED)
+        first = geo.lens(
+            head, states, positions=[places[0]], track=TRACKED, concept=f"{SUMS[arm]} + {options.third}", seed=SEED
+        )
         print(f"\n{arm}: {PROMPTS[arm] if options.residuals is None else states.source}")
-        print(next(iter(lens_tables(found))).text())
+        for table in (next(iter(lens_tables(steps))), *list(lens_tables(first))[1:]):
+            print(table.text() + "\n")
         if options.output is not None:
             options.output.mkdir(parents=True, exist_ok=True)
-            save(found.figure(), options.output / f"{arm}.png")
-        record["arms"][arm] = {"prompt": PROMPTS[arm], "residuals": states.source, "cells": list(found.cells())}
+            save(steps.figure(), options.output / f"{arm}.png")
+        cells = {"steps": list(steps.cells()), "first": list(first.cells())}
+        record["arms"][arm] = {"prompt": PROMPTS[arm], "residuals": states.source, **cells}
     if options.output is not None:
         text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
         replace_file(options.output / "story.json", (text + "\n").encode())

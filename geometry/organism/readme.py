@@ -6,7 +6,7 @@ from typing import Any
 
 from geometry.organism.tokenizer import MERGES
 
-_LISTS = {
+LISTS = {
     "held-out": "held-out emoji (drawn)",
     "phantoms": "phantoms, the seahorse left out",
     "nonce": "nonce words",
@@ -46,14 +46,14 @@ def organism(results: Mapping[str, Any]) -> str:
         sha256=text["sha256"],
         seen=growth["tokens_seen"] / 1e6,
         times=growth["tokens_seen"] / text["tokens"],
-        losses=_losses(growth["losses"]),
+        losses=losses(growth["losses"]),
         said=_said(results["said"]),
         illustration=_illustration(results["said"]),
         answers=_answers(results["said"]),
         agreement=_agreement(results["agreement"]),
         phantoms=results["phantoms"],
         rho=figure(results["phantoms"]["rank_correlation"]),
-        same_subgroup_p=_p(results["phantoms"]["same_subgroup_p"]),
+        same_subgroup_p=p_value(results["phantoms"]["same_subgroup_p"]),
         figures=_census(results["census"]),
     )
 
@@ -99,7 +99,7 @@ def figure(figure: Mapping[str, float]) -> str:
     return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
 
 
-def _losses(losses: Sequence[Sequence[Any]]) -> str:
+def losses(losses: Sequence[Sequence[Any]]) -> str:
     train = {step: loss for step, text, loss in losses if text == "train"}
     held = [(step, loss) for step, text, loss in losses if text == "held"]
     rows = []
@@ -112,21 +112,21 @@ def _losses(losses: Sequence[Sequence[Any]]) -> str:
 def _said(said: Mapping[str, Any]) -> str:
     rows = []
     for way, found in said.items():
-        for kind, title in _LISTS.items():
+        for kind, title in LISTS.items():
             for level in ("subgroup", "group"):
                 hits = found["counts"][kind][level]
                 share = f"{hits['hits']} of {hits['n']}"
-                rows.append([way, title, level, share, f"{hits['chance']:.1f}", _p(hits["p"])])
+                rows.append([way, title, level, share, f"{hits['chance']:.1f}", p_value(hits["p"])])
     return table(["asked", "names", "right", "hits", "chance", "p"], rows)
 
 
 def _agreement(found: Sequence[Mapping[str, Any]]) -> str:
     rows = []
-    for kind, title in _LISTS.items():
+    for kind, title in LISTS.items():
         for one in found:
             if one["list"] == kind:
                 first, second = one["ways"]
-                cells = [f"{one['hits']} of {one['n']}", f"{one['chance']:.1f}", _p(one["p"])]
+                cells = [f"{one['hits']} of {one['n']}", f"{one['chance']:.1f}", p_value(one["p"])]
                 cells += [str(one[key]) for key in ("both_right", "first_only", "second_only")]
                 rows.append([title, first, second, *cells])
     header = [
@@ -143,7 +143,7 @@ def _agreement(found: Sequence[Mapping[str, Any]]) -> str:
     return table(header, rows)
 
 
-def _p(value: float) -> str:
+def p_value(value: float) -> str:
     return f"{value:.2g}" if value < 0.001 else f"{value:.3f}"
 
 
@@ -159,15 +159,15 @@ def _illustration(said: Mapping[str, Any]) -> str:
 def _answers(said: Mapping[str, Any]) -> str:
     ways = list(said)
     rows = []
-    for kind in _LISTS:
+    for kind in LISTS:
         columns = [said[way]["answers"][kind] for way in ways]
         for answers in zip(*columns, strict=True):
-            cells = [_verdict(answer) for answer in answers]
+            cells = [verdict(answer) for answer in answers]
             rows.append([answers[0]["name"], answers[0]["subgroup"], *cells])
     return table(["name", "its subgroup", *ways], rows)
 
 
-def _verdict(answer: Mapping[str, Any]) -> str:
+def verdict(answer: Mapping[str, Any]) -> str:
     mark = " ✓" if answer["same_subgroup"] else " ·" if answer["same_group"] else ""
     return f"{answer['landing']}{mark}"
 

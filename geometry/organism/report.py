@@ -1,6 +1,7 @@
 """Measuring a grown organism: everything its README says, as one JSON file."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import geometry
 from geometry.choices import SPACES
 from geometry.head import Head, open_head
-from geometry.organism import agreement, answers, lists, readme
+from geometry.organism import agreement, answers, lists, readme, spelt, spelt_page
 from geometry.organism.listen import listen
+from geometry.organism.tokenizer import OPENINGS
 from geometry.recall import census, choose_space
 
 SEED = 0
@@ -65,6 +67,38 @@ def write(folder: Path, docs: Path | None = None) -> None:
     (folder / "README.md").write_text(readme.organism(results), encoding="utf-8")
     if docs is not None:
         (docs / "default-space.md").write_text(readme.default_space(results), encoding="utf-8")
+
+
+def write_spelt(folder: Path, whole: Path) -> None:
+    """Measure an organism that spells its emoji and write ``results.json``, ``README.md`` and the licences.
+
+    Args:
+        folder: The organism.
+        whole: The one that holds its emoji whole, whose lists, text and results it shares.
+    """
+    results = measure_spelt(folder, whole)
+    text = json.dumps(results, ensure_ascii=False, indent=1)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(spelt_page.page(results), encoding="utf-8")
+    for licence in whole.glob("LICENSE-*"):
+        shutil.copyfile(licence, folder / licence.name)
+
+
+def measure_spelt(folder: Path, whole: Path) -> dict[str, Any]:
+    """Return every figure of the README of an organism that spells its emoji."""
+    from geometry.live import open_running
+
+    running = open_running(folder)
+    found = lists.read(whole / "lists")
+    other = json.loads((whole / "results.json").read_text(encoding="utf-8"))
+    return {
+        "version": geometry.__version__,
+        "head": running.head.to_dict(),
+        "floor": spelt.FLOOR,
+        "growth": json.loads((folder / "growth.json").read_text(encoding="utf-8")),
+        "sizes": _sizes(folder, running.head, found) | {"openings": len(OPENINGS)},
+        "said": spelt.measure(running, found, other),
+    }
 
 
 def _sizes(folder: Path, head: Head, found: lists.Lists) -> dict[str, Any]:
