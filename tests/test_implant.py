@@ -21,6 +21,8 @@ from geometry.implant.several import several
 from geometry.implant.tables import KINDS
 from geometry.linalg import unit
 from geometry.live.running import Running, open_running
+from geometry.names import name_sums, spell_name
+from geometry.organism.lists import fill
 from geometry.products import row_biases
 from geometry.readings.states import directions
 from geometry.vacancy import fit_vacancies
@@ -185,7 +187,8 @@ def seahorse(organism: Running) -> Implant:
 
 def test_the_rows_it_is_held_against(organism: Running, seahorse: Implant):
     model = fit_vacancies(organism.head.in_space("folded"), seed=1)
-    rows = make_rows(model, seahorse.vacancy, "seahorse", draws=20, names=4, seed=1)
+    abstract = [spell_name(model.view, one) for one in seahorse.abstract_names]
+    rows = make_rows(model, seahorse.vacancy, "seahorse", draws=20, names=4, abstract=abstract, seed=1)
     of = {kind: rows.rows[place] for kind, place in rows.kinds.items()}
     np.testing.assert_allclose(of["predicted"][0], seahorse.vacancy.row)
     lengths = np.linalg.norm(of["random"], axis=1)
@@ -221,6 +224,18 @@ def test_what_is_told_is_what_a_model_with_that_one_row_says(organism: Running, 
     predicted = seahorse.kind("predicted")
     assert predicted.own.probability == pytest.approx(np.mean([one.probability for one in seahorse.asked]))
     assert predicted.lead == pytest.approx(predicted.own.log_probability - predicted.others.log_probability)
+    # abstract nouns: each one's row, made in the same group, by its own name alone
+    model = fit_vacancies(view, seed=1)
+    at = np.array([model.groups.index(vacancy.group)])
+    words = [spell_name(view, one) for one in seahorse.abstract_names]
+    made = model.rows_of(name_sums(view, words), np.repeat(at, len(words)))
+    copy, first = with_rows(organism, stored_rows(view, made, np.zeros(len(made))), np.array([0]))
+    asked = []
+    for i, name in enumerate(seahorse.abstract_names):
+        texts = [organism.encode(fill(template, name)) for template in seahorse.templates]
+        z = copy.logits(texts).astype(np.float64)
+        asked += (1 / (1 + np.exp(z[:, :first] - z[:, [first + i]]).sum(axis=1))).tolist()
+    assert seahorse.kind("abstract").own.probability == pytest.approx(np.mean(asked), rel=1e-3)
     # an emoji's own row after its own name, by a plain forward pass
     said = []
     for name in seahorse.existing_names:

@@ -21,7 +21,7 @@ from geometry.implant.tables import CONTROLS, KINDS
 from geometry.landing.record import text_of
 from geometry.lexicon import nouns
 from geometry.live.running import Running
-from geometry.names import words_of
+from geometry.names import spell_name, words_of
 from geometry.organism.lists import fill
 from geometry.phantoms.catalogue import has_emoji
 from geometry.progress import track
@@ -52,12 +52,13 @@ def implant(
     model, rows, templates = planned.model, planned.rows, planned.templates
     stored = stored_rows(model.view, rows.rows, rows.biases)
     copy, first = with_rows(running, stored, model.asked.ids)
-    own, others = _prompts(running, templates, [name]), _other_names(running.head, name, options)
+    own, others = _prompts(running, templates, [name]), planned.others
     existing = [model.asked.emoji[i].name for i in rows.existing]
     ids = [int(model.asked.ids[i]) for i in rows.existing]
     gone = [frozenset({token}) | running.head.words().variants(token) for token in ids for _ in templates]
     asked_own, _ = ask(copy, own, first, label="its own prompts")
     asked_others, _ = ask(copy, _prompts(running, templates, others), first, label="other names")
+    asked_abstract, _ = ask(copy, _prompts(running, templates, planned.abstract), first, label="abstract nouns")
     asked_existing, real = ask(copy, _prompts(running, templates, existing), first, label="names of emoji", gone=gone)
     return Implant(
         head=model.view,
@@ -72,12 +73,13 @@ def implant(
         error=_error(running, copy, stored, own, first),
         bias_missed=float(stored.off[0]),
         asked=_asked(running, templates, name, own, asked_own),
-        kinds=_kinds(rows, asked_own, asked_others, asked_existing),
+        kinds=_kinds(rows, _by_name(asked_abstract, len(templates)), asked_own, asked_others, asked_existing),
         existing_n=len(existing),
         existing_predicted=_of_their_own(asked_existing, rows.kinds["existing"], len(templates)),
         existing_stretched=_of_their_own(asked_existing, rows.kinds["existing_stretched"], len(templates)),
         existing_real=shares(real)[0],
         other_names=tuple(others),
+        abstract_names=tuple(planned.abstract),
         existing_names=tuple(existing),
     )
 
@@ -118,6 +120,8 @@ class _Plan:
     vacancy: Vacancy
     rows: Rows
     templates: tuple[str, ...]
+    others: list[str]
+    abstract: list[str]
 
 
 def _plan(running: Running, name: str, options: ImplantOptions, model: VacancyModel | None) -> _Plan:
@@ -130,32 +134,53 @@ def _plan(running: Running, name: str, options: ImplantOptions, model: VacancyMo
     concept = evaluate(head, " + ".join([*words, "emoji"]))
     model = model or fit_vacancies(head, seed=options.seed)
     vacancy = find_vacancy(model, concept, hull=False)
-    rows = make_rows(model, vacancy, name, draws=options.draws, names=options.names, seed=options.seed)
-    return _Plan(model, vacancy, rows, templates)
+    others, abstract = (_other_names(head, name, options, concrete=concrete) for concrete in (True, False))
+    rows = make_rows(
+        model, vacancy, name, draws=options.draws, names=options.names, seed=options.seed,
+        abstract=[spell_name(model.view, one) for one in abstract],
+    )  # fmt: skip
+    return _Plan(model, vacancy, rows, templates, others, abstract)
 
 
 def _prompts(running: Running, templates: Sequence[str], names: Sequence[str]) -> list[tuple[int, ...]]:
     return [running.encode(fill(template, name)) for name in names for template in templates]
 
 
-def _other_names(head: Head, name: str, options: ImplantOptions) -> list[str]:
-    """Draw names that have no emoji either, and that share no word with this one."""
+def _other_names(head: Head, name: str, options: ImplantOptions, *, concrete: bool) -> list[str]:
+    """Draw names of the lexicon that have no emoji either, that share no word with this one and that can be spelt."""
     words = set(words_of(name))
     known = [
-        noun.name for noun in nouns() if noun.concrete and not has_emoji(noun) and not words & set(words_of(noun.name))
+        noun.name
+        for noun in nouns()
+        if noun.concrete is concrete and not has_emoji(noun) and not words & set(words_of(noun.name))
     ]
     # the more familiar half: what a model has hardly met says little of how it names things
-    known = known[: max(options.names, len(known) // 2)]
+    known = [one for one in known[: max(options.names, len(known) // 2)] if spell_name(head, one)]
     drawn = np.random.default_rng([options.seed, 1]).choice(len(known), min(options.names, len(known)), replace=False)
     return [known[i] for i in sorted(drawn.tolist())]
 
 
-def _kinds(rows: Rows, own: Readout, others: Readout, existing: Readout) -> tuple[Kind, ...]:
-    """Return every kind's means, and how the row it is a control of stands among it."""
+def _by_name(found: Readout, templates: int) -> list[Readout]:
+    """Return what was asked of each name, its prompts together."""
+    starts = range(0, len(found.rank), templates)
+    return [Readout(found.log_probability[i : i + templates], found.rank[i : i + templates]) for i in starts]
+
+
+def _kinds(
+    rows: Rows, abstract: Sequence[Readout], own: Readout, others: Readout, existing: Readout
+) -> tuple[Kind, ...]:
+    """Return every kind's means, and how the row it is a control of stands among it.
+
+    Rows of abstract nouns are read each after its own name's prompts, all others after the name's in question.
+    """
     told = {}
     for kind in KINDS:
         place = rows.kinds[kind]
-        told[kind] = tuple(zip(*(shares(_columns(one, place)) for one in (own, others, existing)), strict=True))
+        after = shares(_columns(own, place))
+        if kind == "abstract":
+            columns = range(place.start, place.stop)
+            after = tuple(shares(_columns(one, slice(i, i + 1)))[0] for one, i in zip(abstract, columns, strict=True))
+        told[kind] = tuple(zip(after, shares(_columns(others, place)), shares(_columns(existing, place)), strict=True))
     found = []
     for kind, each in told.items():
         leads = [_lead(one, other) for one, other, _ in each]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
 from shutil import rmtree
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64
@@ -80,6 +81,10 @@ def save(running: Running, text: str, path: Path) -> int:
     Raises:
         OptionError: The tokenizer has that text or does not end where the rows do, or the folder cannot be written.
     """
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+
     tokenizer, rows = deepcopy(running.tokenizer), running.model.get_output_embeddings().weight.shape[0]
     if len(tokenizer) != rows - 1 or tokenizer.add_tokens([text]) != 1:
         raise OptionError(
@@ -87,6 +92,8 @@ def save(running: Running, text: str, path: Path) -> int:
             f"{text!r}, so that the new row is the new token's; leave -o out"
         )
     temporary = path.with_name(f".{token_hex(8)}")
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         running.model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
@@ -97,4 +104,6 @@ def save(running: Running, text: str, path: Path) -> int:
         ) from error
     finally:
         rmtree(temporary, ignore_errors=True)
+        if shown:
+            logging.enable_progress_bar()
     return int(rows) - 1

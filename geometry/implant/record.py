@@ -82,7 +82,7 @@ class Implant:
         existing_predicted: Their rows, predicted without their family and put in the place of their own.
         existing_stretched: The same, as long as the median emoji's row.
         existing_real: Their own rows.
-        other_names, existing_names: The names that prompts were filled with besides.
+        other_names, abstract_names, existing_names: The names that prompts were filled with besides.
     """
 
     head: Head
@@ -103,6 +103,7 @@ class Implant:
     existing_stretched: Share
     existing_real: Share
     other_names: tuple[str, ...]
+    abstract_names: tuple[str, ...]
     existing_names: tuple[str, ...]
 
     def kind(self, name: str) -> Kind:
@@ -131,6 +132,7 @@ class Implant:
             "error": self.error,
             "bias_missed": self.bias_missed,
             "other_names": list(self.other_names),
+            "abstract_names": list(self.abstract_names),
             "existing_names": list(self.existing_names),
             "vacancy": self.vacancy.to_dict(),
             "options": {one.name: getattr(self.options, one.name) for one in fields(self.options)},

@@ -1,5 +1,6 @@
 """The rows of the experiment: the one predicted, and those that it is held against."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from jaxtyping import Float64, Int64
 
 from geometry.errors import TokenError
 from geometry.linalg import unit
-from geometry.names import words_of
+from geometry.names import Name, name_sums, words_of
 from geometry.vacancy import Vacancy, VacancyModel
 
 
@@ -27,13 +28,16 @@ class Rows:
     existing: Int64[np.ndarray, " emoji"]
 
 
-def make_rows(model: VacancyModel, vacancy: Vacancy, name: str, *, draws: int, names: int, seed: int) -> Rows:
+def make_rows(
+    model: VacancyModel, vacancy: Vacancy, name: str, *, draws: int, names: int, abstract: Sequence[Name], seed: int
+) -> Rows:
     """Draw the rows that a predicted one is held against.
 
     - ``predicted``: ŵ(name).
     - ``group``: the group's intercept B_g alone, a row that knows no name.
     - ``shuffled``: the same group with names of other emoji, none of whose words is in this name.
     - ``random``: directions drawn at random, of the predicted row's length and with its bias.
+    - ``abstract``: the same group with names of what nobody draws; each is to be asked by its own name.
     - ``existing``: rows of emoji that exist, each predicted without its family.
     - ``stretched``, ``stretched_shuffled``, ``existing_stretched``: the same made as long as the median emoji's row,
       since predictions come out short.
@@ -62,6 +66,7 @@ def make_rows(model: VacancyModel, vacancy: Vacancy, name: str, *, draws: int, n
         "group": told[:1],
         "shuffled": told[1:],
         "random": np.column_stack([unit(noise) * np.linalg.norm(vacancy.row), bias]),
+        "abstract": model.rows_of(name_sums(model.view, abstract, as_stored=False), np.full(len(abstract), group)),
         "stretched": _as_long(own, dim, long),
         "stretched_shuffled": _as_long(told[1:], dim, long),
         "existing": held,

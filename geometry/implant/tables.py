@@ -15,6 +15,7 @@ KINDS = {
     "group": "group alone",
     "shuffled": "other names",
     "random": "random",
+    "abstract": "abstract nouns",
     "stretched": "stretched",
     "stretched_shuffled": "… other names",
 }
@@ -23,7 +24,7 @@ KINDS = {
 FINE = 1e-4
 """Errors below this are of rounding, and differ from machine to machine."""
 
-CONTROLS = {"shuffled": "predicted", "random": "predicted", "stretched_shuffled": "stretched"}
+CONTROLS = {"shuffled": "predicted", "random": "predicted", "abstract": "predicted", "stretched_shuffled": "stretched"}
 """What each control is one of."""
 
 
@@ -74,6 +75,11 @@ def implant_notes(implant: "Implant") -> Iterator[str]:
         f"with another emoji's name; random: as long as the predicted row ({implant.vacancy.length:.2f}); stretched: "
         f"as long as the median emoji's row ({implant.vacancy.median_length:.2f}); emoji: each asked by its own name, "
         "its row predicted without its family and put in the place of its own"
+    )
+    yield (
+        "abstract nouns: rows of names that nobody would draw, in the same group, each asked by its own name; a row "
+        "made of a name's words is said a little more where those words stand, whatever they mean: only a lead over "
+        "these is more than that"
     )
     fed = "read by the same row, the head being tied" if implant.tied else "read as the mean of all emoji's input rows"
     exact = "" if implant.error is None else (
