@@ -48,7 +48,7 @@ def organism(results: Mapping[str, Any]) -> str:
         times=growth["tokens_seen"] / text["tokens"],
         losses=losses(growth["losses"]),
         said=_said(results["said"]),
-        illustration=_illustration(results["said"]),
+        illustration=illustrations(results["said"]),
         answers=_answers(results["said"]),
         agreement=_agreement(results["agreement"]),
         phantoms=results["phantoms"],
@@ -147,7 +147,7 @@ def p_value(value: float) -> str:
     return f"{value:.2g}" if value < 0.001 else f"{value:.3f}"
 
 
-def _illustration(said: Mapping[str, Any]) -> str:
+def illustrations(said: Mapping[str, Any]) -> str:
     rows = []
     for way, found in said.items():
         shown = found["illustration"]
