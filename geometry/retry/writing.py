@@ -24,9 +24,9 @@ class End(StrEnum):
 
     NONE = "says there is none"
     STOPPED = "stops"
-    REPEATED = "repeats an emoji"
-    NO_EMOJI = "writes no emoji"
-    CONTEXT = "context is full"
+    REPEATED = "repeats"
+    NO_EMOJI = "no emoji"
+    CONTEXT = "context full"
     STEPS = "out of steps"
 
 
