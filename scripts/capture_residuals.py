@@ -41,7 +41,7 @@ def main() -> None:
     last, into = states[-1].float(), entered[-1].reshape(-1, states.shape[-1])
     normed = torch.allclose(into, last * (into * last).sum() / (last * last).sum(), rtol=1e-2, atol=1e-2)
     about = {"model": asked.model, "last_is_normed": str(normed).lower(), "prompt": text + asked.prefix}
-    about["transformers"] = transformers.__version__
+    about |= {"dtype": str(states.dtype).removeprefix("torch."), "transformers": transformers.__version__}
     save_file({"hidden_states": states.contiguous(), "token_ids": ids[0]}, asked.output, metadata=about)
     print(f"{asked.output}: {tuple(states.shape)} in {states.dtype}, ending in {tokenizer.decode(ids[0, -8:])!r}")
 

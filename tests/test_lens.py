@@ -20,7 +20,7 @@ from geometry.readings import reading as reading_module
 from geometry.readings.explained import shares, span
 from geometry.readings.reading import best, rank_of
 from geometry.readings.tables import lens_tables
-from geometry.readings.words import cells
+from geometry.readings.words import cells, share, signed
 from geometry.residuals import Residuals
 
 SUM = "sea + horse + emoji"
@@ -274,20 +274,22 @@ def test_shares_are_those_of_least_squares(make_head: HeadFactory):
     rng = np.random.default_rng(2)
     vectors, u = rng.normal(size=(3, head.dim)), rng.normal(size=(5, head.dim))
     found = shares(u, span(head, vectors))
-    for share, x in zip(found, u, strict=True):
+    for part, x in zip(found, u, strict=True):
         left = x - vectors.T @ np.linalg.lstsq(vectors.T, x, rcond=None)[0]
-        assert share == pytest.approx(1 - left @ left / (x @ x))
+        assert part == pytest.approx(1 - left @ left / (x @ x))
     assert len(span(head, np.vstack([vectors, vectors[0] * 2]))) == 3
     assert shares(np.zeros((1, head.dim)), span(head, vectors))[0] == 0
 
 
-def test_what_the_projection_leaves(make_head: HeadFactory):
-    """Replaced by hand: the residual's part in the span, through the model's own norm."""
+@pytest.mark.parametrize("norm", ["normed", "raw"])
+def test_what_the_projection_leaves(norm: str, make_head: HeadFactory):
+    """Replaced by hand: the residual's part in the span, through the model's own norm, however the rest is read."""
     head = make_head()
     residuals = states_of(head)
-    found = geo.lens(head, residuals, explain="sea + horse", positions=[1]).explained
+    found = geo.lens(head, residuals, explain="sea + horse", positions=[1], norm=norm).explained
     assert found is not None
     assert found.positions == (1,)
+    assert np.array_equal(found.winner[:, 0], head.logits(residuals.states[:, 1]).argmax(axis=1))
     basis = np.linalg.qr(np.stack([head.folded().concept(word).vector for word in ("sea", "horse")]).T)[0].T
     x = residuals.states[:, 1].astype(np.float64)
     inside = (x @ basis.T) @ basis
@@ -330,6 +332,32 @@ def test_the_contract_of_the_json(full, organism: geo.Head):
     whole = full.to_dict()
     assert len(whole["cells"]) == 36
     assert whole["residuals"]["dim"] == organism.dim
+
+
+def test_what_states_were_computed_in_and_where_they_stood_is_told(make_head: HeadFactory):
+    head = make_head()
+    states = states_of(head)
+    for dtype, shown in (("bfloat16", True), ("float32", False), ("a lie\nof two lines", False)):
+        about = {"dtype": dtype, "positions": "4,6,7,9"}
+        found = geo.lens(head, replace(states, about=about))
+        assert ("states in" in found.provenance()) is shown
+        assert "\n" not in found.provenance()
+        assert [one["text_position"] for one in found.cells()][:4] == [4, 6, 7, 9]
+        assert {one["dtype"] for one in found.cells()} == {found.dtype}
+        assert found.dtype == (None if "lie" in dtype else dtype)
+
+
+def test_two_sums_have_two_bands_each_with_its_note(organism: geo.Head):
+    found = geo.lens(organism, states_of(organism), concept="sea + horse", explain="tropical + fish")
+    assert ["random words for sea and horse" in note for note in found.notes].count(True) == 1
+    assert ["random words for tropical and fish" in note for note in found.notes].count(True) == 1
+
+
+def test_numbers_are_short_and_never_less_than_nothing():
+    assert [share(value) for value in (0.0, 1e-30, 0.0004, 0.047, 0.69, 0.999)] == [
+        "0", "1e-30", "4e-04", ".047", ".69", "1.0",
+    ]  # fmt: skip
+    assert (signed(-0.0001), signed(-0.084), signed(0.004, 2)) == ("0.000", "−0.084", "0.00")
 
 
 def test_tables_fit_a_terminal(full):
@@ -378,6 +406,9 @@ def test_the_page_holds_everything_and_loads_nothing(full):
     assert "default-src 'none'" in page
     data = json.loads(page.split('id="lens-data">')[1].split("</script>")[0])
     assert (len(data["cells"]), len(data["cells"][0])) == (3, 12)
+    inside, without = (data["tokens"][token] for token in data["cells"][2][11]["w"])
+    told = [*full.cells()][-1]["explained"]
+    assert (inside, without) == tuple(pages.token(told[name]["text"]) for name in ("projected", "removed"))
     assert data["tokens"][data["cells"][2][11]["t"][0][0]] == pages.token(
         next(iter([*full.cells()][-1]["top"]))["text"]
     )

@@ -12,6 +12,7 @@ from test_cli import run
 from tiny_causal import write_causal
 
 import geometry as geo
+from geometry.cli.live import run_prompt
 from geometry.errors import CheckpointError, GeometryError, OptionError, ReadoutError
 from geometry.live import Running, capture, open_running
 from geometry.live.capturing import find_places
@@ -146,6 +147,17 @@ def test_steps_are_the_models_likeliest_tokens(running: Running):
     assert list(found.to_frame()["id"]) == [found.ids[place] for place in found.places]
 
 
+def test_a_model_that_ends_early_is_told_of(
+    running: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("geometry.live.running.open_running", lambda folder, dtype: running)
+    monkeypatch.setattr("geometry.live.capturing.end_tokens", lambda running: frozenset(range(running.head.vocab)))
+    assert run_prompt("a folder", " sea horse", steps=3).steps == 1
+    assert capsys.readouterr().err == "note: the model ended after 1 of 3 steps\n"
+    run_prompt("a folder", " sea horse", steps=1)
+    assert not capsys.readouterr().err
+
+
 def test_positions():
     assert find_places("all", 3, 2) == (0, 1, 2)
     assert find_places("last", 5, 3) == (2, 3, 4)
@@ -181,6 +193,7 @@ def test_the_script_brings_the_same_residuals_home(folder: Path, tmp_path: Path)
     found, running = read_residuals(file), open_running(folder)
     assert found.token_ids is not None
     assert found.last_is_normed is True
+    assert found.about["dtype"] == "float32"
     np.testing.assert_allclose(found.states, running.read(found.token_ids).states, atol=1e-5)
 
 
@@ -362,6 +375,7 @@ def test_the_command_line_fails_in_one_line(tmp_path: Path):
     for arguments, told in (  # before a model is opened for it
         (("capture", "--prompt", "x", "-o", str(tmp_path / "x.pt")), "ends in .safetensors"),
         (("spell", "--prompt", ""), "an empty prompt arrived"),
+        (("spell", "--prompt", "sea " * 200), "organism reads 128 at most"),
     ):
         done = run(*arguments)
         assert (done.returncode, done.stdout) == (1, "")

@@ -72,6 +72,8 @@ def lens(
         concept=concept, explain=explain, space=space, last_is_normed=None if last is None else last == "normed",
         seed=seed,
     )  # fmt: skip
+    if figure == "map" and output is None:
+        raise OptionError("--figure map arrived without -o; expected a file to draw it to, such as -o path.png")
     paged = output is not None and _check_output(output, figure)
     opened, residuals = _open(file, head, prompt, chat=chat, steps=steps, dtype=dtype, max_memory=size(max_memory))
     found = read_lens(opened, residuals, options)
@@ -116,11 +118,14 @@ def _open(
         given = "neither a FILE nor --prompt" if file is None else "a FILE and --prompt"
         raise OptionError(f"{given} arrived; expected one of them: residuals, or a text to run the model of -H on")
     if prompt is not None:
+        if max_memory is not None:
+            raise OptionError("--max-memory arrived with --prompt; the whole model is in memory then: leave it out")
         captured = run_prompt(head, prompt, chat=chat, steps=steps, dtype=dtype)
         return captured.running.head, captured.residuals
-    if chat or steps:
+    running = [name for name, one in (("--chat", chat), ("--steps", steps), ("--dtype", dtype != "float32")) if one]
+    if running:
         raise OptionError(
-            "--chat or --steps arrived without --prompt; they are about running the model: leave them out"
+            f"{' and '.join(running)} arrived without --prompt; that is about running the model: leave it out"
         )
     from geometry.head import open_head
     from geometry.residuals import read_residuals

@@ -73,10 +73,14 @@ def spell(
 def run_prompt(
     head: str, prompt: str, *, chat: bool = False, steps: int = 0, positions: str = "all", dtype: str = "float32"
 ) -> "Captured":
-    """Run the model of a head on a prompt, for every command that reads its states."""
+    """Run the model of a head on a prompt, for every command that reads its states; say where it ended early."""
     from geometry.live.capturing import capture as run
     from geometry.live.prompts import check_prompt
     from geometry.live.running import open_running
+    from geometry.progress import tell
 
     check_prompt(prompt)
-    return run(open_running(head, dtype=dtype), prompt, chat=chat, steps=steps, positions=positions)
+    found = run(open_running(head, dtype=dtype), prompt, chat=chat, steps=steps, positions=positions)
+    if found.steps < steps:
+        tell(f"the model ended after {found.steps} of {steps} steps")
+    return found

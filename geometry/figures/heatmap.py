@@ -85,9 +85,12 @@ def heatmap(panel: Heatmap, *, caption: str = "") -> "Figure":
             _draw_strip(page.axes(left, FOOT, STRIP, height), strip)
         if panel.strips:
             left = SIDE + CELL * positions + 0.25
-            over = page.axes(left, FOOT + height + 0.2, STRIP * len(panel.strips), 0.16)
+            room = page.width - left
+            over = page.axes(
+                left, FOOT + height + 0.02, room, 0.13
+            )  # below the scale's own words, which may reach here
             over.set_axis_off()
-            text = fit(shown(panel.strips_title), STRIP * len(panel.strips), TINY)
+            text = fit(shown(panel.strips_title), room, TINY)
             over.text(0.0, 0.5, text, fontsize=TINY, color=GREY, va="center", transform=over.transAxes)
     return page.figure
 

@@ -121,7 +121,7 @@ def _rows(found: Spread, continuations: Continuations, canonical: Mapping[Path, 
     for text, emoji in entries.items():
         start = sum(starts[form].low for form in _shortest(forms[text]))
         whole = sum(found.watched.get(path, 0.0) for path in _shortest(paths.get(text, [])))
-        share = whole / start if start and text in paths else None
+        share = min(whole / start, 1.0) if start and text in paths else None
         rows.append(Belief(emoji, exactly[text].low, exactly[text].high, start, share))
     return tuple(sorted(rows, key=lambda one: (-one.low, -one.high)))
 

@@ -62,7 +62,8 @@ def _chat(tokenizer: Any, name: str, prompt: str) -> tuple[int, ...]:
 
 def _ids(tokenizer: Any, name: str, text: str, *, special: bool) -> tuple[int, ...]:
     try:
-        return tuple(tokenizer(text, add_special_tokens=special).input_ids)
+        # not verbose: transformers would warn of long texts, which are refused in a line of our own
+        return tuple(tokenizer(text, add_special_tokens=special, verbose=False).input_ids)
     except Exception as error:  # the tokenizers library raises plain ones
         reason = " ".join(str(error).split())[:160]
         raise TokenError(f"the tokenizer of {name} does not read the prompt ({reason}); check its files") from error

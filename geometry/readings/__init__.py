@@ -16,11 +16,11 @@ from geometry.errors import TokenError
 from geometry.head import Head
 from geometry.readings.explained import Explained, explain_states
 from geometry.readings.options import LensOptions, NormName
-from geometry.readings.reading import Reading, read_states
+from geometry.readings.reading import Reading, read_states, winners
 from geometry.readings.record import Lens
 from geometry.readings.spelt import Spelt, spell_cells
 from geometry.readings.standing import Standing, stand
-from geometry.readings.states import check_fits, directions, entering, last_is_normed
+from geometry.readings.states import check_fits, directions, entering, last_is_normed, regained
 from geometry.readings.tracking import Tracked, resolve
 from geometry.residuals import Residuals, as_residuals, read_residuals
 
@@ -79,10 +79,12 @@ def read_lens(head: Head, residuals: Residuals, options: LensOptions | None = No
     explained = None
     if options.explain is not None:
         at = list(range(len(places))) if options.positions is not None else [len(places) - 1]
+        first = reading.ids[:, at, 0]
+        if options.norm == "raw":  # projections are read at the norm's length, and so is what they are held against
+            first = winners(head, regained(head, ways[:, at].reshape(-1, head.dim))).reshape(first.shape)
         explained = explain_states(
-            viewed, ways[:, at], reading.ids[:, at, 0], options.explain, positions=[places[i] for i in at],
-            seed=options.seed,
-        )  # fmt: skip
+            viewed, ways[:, at], first, options.explain, positions=[places[i] for i in at], seed=options.seed
+        )
     standing = None if options.concept is None else stand(viewed, ways, options.concept, seed=options.seed)
     return Lens(
         head=head,
@@ -143,5 +145,7 @@ def _notes(
     except TokenError as error:
         notes.append(f"tokens are shown by id: {error}")
     notes += [] if standing is None else [*standing.concept.notes, standing.note]
-    notes += [] if explained is None or standing is not None else [*explained.concept.notes, explained.note]
+    notes += [] if explained is None else [*explained.concept.notes, explained.note]
+    if explained is not None and options.norm == "raw" and head.readout.normalizes:
+        notes.append("whether the first token survives is asked of the normed state, raw or not")
     return list(dict.fromkeys(filter(None, notes)))

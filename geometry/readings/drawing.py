@@ -12,7 +12,7 @@ from geometry.head import Head
 from geometry.landing.record import text_of
 from geometry.maps import map_emoji
 from geometry.readings.tables import headline
-from geometry.readings.words import said, share
+from geometry.readings.words import said, share, signed
 from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _strips(lens: "geometry.readings.record.Lens") -> list[HeatmapStrip]:
         found.append(HeatmapStrip(one.label, -np.log(ranks.astype(np.float64)), texts))
     if lens.standing is not None:
         cosine = lens.standing.cosine[:, -1]
-        found.append(HeatmapStrip("cosine", cosine, tuple(f"{v:.2f}".replace("-", "−") for v in cosine)))
+        found.append(HeatmapStrip("cosine", cosine, tuple(signed(v, 2) for v in cosine)))
     if lens.explained is not None:
         part = lens.explained.share[:, -1]
         found.append(HeatmapStrip("R²", part, tuple(share(v) for v in part)))

@@ -119,7 +119,8 @@ for (const root of document.querySelectorAll(".lens")) {
     }
     if (c.x) {
       const band = c.x[1] === null ? "" : `, random ${c.x[1].toFixed(3)} … ${c.x[2].toFixed(3)}`;
-      more += `<div>R² ${c.x[0].toFixed(3)}${band}</div>`;
+      const [inside, without] = c.w.map((token) => token === null ? "nothing" : data.tokens[token]);
+      more += `<div>R² ${c.x[0].toFixed(3)}${band}; in the span ${inside}, without it ${without}</div>`;
     }
     tip.innerHTML = `<b>layer ${layer}${after}</b><table>${rows.join("")}</table><div class="grey">${more}</div>`;
     tip.hidden = false;

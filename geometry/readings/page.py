@@ -40,7 +40,8 @@ def lens_fragment(lens: "geometry.readings.record.Lens", name: str = "lens") -> 
         [
             f'<section class="lens" id="{html.escape(name, quote=True)}">',
             '<div class="bar"><span>coloured by</span><span class="measures bar"></span>'
-            '<span class="low">0</span><span class="scale"></span><span class="high">1</span></div>',
+            '<span class="ends"><span class="low">0</span> <span class="scale"></span> '
+            '<span class="high">1</span></span></div>',
             f'<div class="scroll">{_grid(lens)}</div>',
             '<p class="small grey">at the right: <span class="where"></span>; click a position to choose it, '
             "hover a cell for its first tokens</p>",
@@ -119,7 +120,7 @@ def _data(lens: "geometry.readings.record.Lens") -> dict[str, Any]:
 
 
 def _told(lens: "geometry.readings.record.Lens", layer: int, column: int, numbers: dict[int, int]) -> dict[str, Any]:
-    """One cell: t tokens, e entropy, d divergence, r ranks, s standing, x explained, b bytes."""
+    """One cell: t tokens, e entropy, d divergence, r ranks, s standing, x explained, w what survives, b bytes."""
     at, reading = (layer, column), lens.reading
     told: dict[str, Any] = {
         "t": [
@@ -141,7 +142,10 @@ def _told(lens: "geometry.readings.record.Lens", layer: int, column: int, number
         told["s"] = _banded(one.cosine, one.low, one.high, at)
     if lens.explained is not None and lens.positions[column] in lens.explained.positions:
         part = lens.explained
-        told["x"] = _banded(part.share, part.low, part.high, (layer, part.positions.index(lens.positions[column])))
+        there = (layer, part.positions.index(lens.positions[column]))
+        told["x"] = _banded(part.share, part.low, part.high, there)
+        left = (int(part.projected[there]), int(part.removed[there]))
+        told["w"] = [None if token < 0 else numbers.setdefault(token, len(numbers)) for token in left]
     return told
 
 

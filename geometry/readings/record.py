@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure
 
+LONGEST_DTYPE = 16
+"""Characters of a type's name; a file may say anything."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Lens:
@@ -62,6 +65,12 @@ class Lens:
         """How many states there are: the embedding's and one a block."""
         return self.residuals.shape[0]
 
+    @property
+    def dtype(self) -> str | None:
+        """What the states were computed in, such as ``bfloat16``; None where nobody says."""
+        given = self.residuals.about.get("dtype", "")
+        return given if given.isidentifier() and len(given) <= LONGEST_DTYPE else None
+
     def token_at(self, position: int) -> int | None:
         """Return the token read at a position of the text; None where that is not known."""
         return None if self.residuals.token_ids is None else self.residuals.token_ids[position]
@@ -78,7 +87,8 @@ class Lens:
             for column, position in enumerate(self.positions):
                 token = self.token_at(position)
                 read = None if token is None else {"id": token, "text": text_of(self.head, token)}
-                yield {"layer": layer, "position": position, "read": read, **self._cell(layer, column), **about}
+                stood = {"layer": layer, "position": position, "text_position": self.residuals.where[position]}
+                yield {**stood, "read": read, **self._cell(layer, column), **about}
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything: the cells, and once what holds for all of them."""
@@ -144,8 +154,10 @@ class Lens:
         return lens_page(self)
 
     def provenance(self) -> str:
-        """Which head, norm, seed and version this is of, in one line."""
+        """Which head, norm, seed and version this is of, and what it was computed in if in few bits, in one line."""
         parts = [f"head {self.head.name} ({self.head.fingerprint})", self.options.norm, "logits"]
+        if self.dtype not in (None, "float32"):
+            parts.append(f"states in {self.dtype}")
         beside = self.standing or self.explained
         if beside is not None:
             parts += [f"sums {beside.space}", f"seed {self.options.seed}"]
@@ -159,6 +171,8 @@ class Lens:
             "metric": "logit",
             "space": None if beside is None else beside.space,
             "seed": self.options.seed,
+            "dtype": self.dtype,
+            "last_is_normed": self.last_is_normed,
             "version": geometry.__version__,
         }
 

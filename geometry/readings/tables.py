@@ -7,7 +7,7 @@ import numpy as np
 
 from geometry.landing.record import text_of
 from geometry.readings.explained import RANDOM_WINNERS
-from geometry.readings.words import cells, context, fitted, said, share
+from geometry.readings.words import cells, context, fitted, said, share, signed
 from geometry.tables import WIDTH, Column, Table
 from geometry.tokens.printable import dotted
 
@@ -119,7 +119,7 @@ def _groups(lens: "geometry.readings.record.Lens", column: int) -> list[list[int
 def _tracked(lens: "geometry.readings.record.Lens", index: int, layer: int, column: int) -> str:
     rank = int(lens.reading.ranks[layer, column, index])
     probability = share(float(lens.reading.tracked[layer, column, index]))
-    cosine = f" cos {_signed(lens.cosines[index][layer, column])}" if index in lens.cosines else ""
+    cosine = f" cos {signed(lens.cosines[index][layer, column])}" if index in lens.cosines else ""
     return f"{rank:,}{f' ({probability})' if probability else ''}{cosine}"
 
 
@@ -129,10 +129,10 @@ def _standing(lens: "geometry.readings.record.Lens", found: "Standing", column: 
         columns += [Column("random 5–95%"), Column("random below")]
     rows = []
     for layer in range(lens.layers):
-        row = [str(layer), _signed(found.cosine[layer, column])]
+        row = [str(layer), signed(found.cosine[layer, column])]
         if found.low is not None and found.high is not None and found.below is not None:
             row += [
-                f"{_signed(found.low[layer, column])} … {_signed(found.high[layer, column])}",
+                f"{signed(found.low[layer, column])} … {signed(found.high[layer, column])}",
                 f"{found.below[layer, column]:.1%}",
             ]
         rows.append((*row, _cell(lens, layer, column)))
@@ -193,10 +193,6 @@ def _number(value: float) -> str:
 def _part(value: float) -> str:
     """A share in four characters, such as ``.047``."""
     return f"{value:.3f}".removeprefix("0")
-
-
-def _signed(value: float) -> str:
-    return f"{value:.3f}".replace("-", "−")
 
 
 def _listed(positions: Sequence[int]) -> str:

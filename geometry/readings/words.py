@@ -61,9 +61,14 @@ def share(value: float) -> str:
     """Return a probability in three or four characters, such as ``.69``; empty where it is not known."""
     if not np.isfinite(value):
         return ""
-    if value >= 0.995:
-        return "1.0"
+    if value >= 0.995 or value == 0.0:
+        return "1.0" if value else "0"
     return f"{value:.2f}"[1:] if value >= 0.095 else f"{value:.3f}"[1:] if value >= 0.0005 else f"{value:.0e}"
+
+
+def signed(value: float, places: int = 3) -> str:
+    """Return a number with a true minus, such as ``−0.084``; what rounds to nothing has none."""
+    return f"{value:z.{places}f}".replace("-", "−")
 
 
 def _named(emoji: str) -> str:
