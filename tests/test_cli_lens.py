@@ -60,6 +60,7 @@ def test_a_page_and_a_picture(file: str, tmp_path: Path):
         ([], "neither a FILE nor --prompt arrived; expected one of them"),
         (["FILE", "--prompt", "x"], "a FILE and --prompt arrived; expected one of them"),
         (["FILE", "--steps", "2", "--dtype", "auto"], "--steps and --dtype arrived without --prompt"),
+        (["FILE", "--prefix", "yes:"], "--prefix arrived without --prompt"),
         (["--prompt", "x", "--max-memory", "1GB"], "--max-memory arrived with --prompt"),
         (["FILE", "--figure", "map"], "--figure map arrived without -o"),
         (["FILE", "-o", "x.gif"], "expected a name that ends in .html, .png, .svg or .pdf"),

@@ -55,6 +55,7 @@ def test_the_start_token_stands_there_once_and_nothing_after_the_text(running: R
     plain = running.head.words().ids(" sea horse")
     assert running.encode(" sea horse") == (0, *plain)
     assert running.encode("<unused0> sea horse") == (0, *plain)
+    assert running.encode(" sea", prefix=" horse") == (0, *plain)
 
 
 def test_a_chat_template_is_followed_and_adds_no_second_start_token(folder: Path, tmp_path: Path, tokenizer_file: Path):
@@ -62,6 +63,7 @@ def test_a_chat_template_is_followed_and_adds_no_second_start_token(folder: Path
     running = open_running(chatty)
     tokens = running.head.words()
     assert running.encode(" sea", chat=True) == (0, *tokens.ids("user:  sea\nfish:"))
+    assert running.encode(" sea", chat=True, prefix=" horse") == (0, *tokens.ids("user:  sea\nfish: horse"))
     with pytest.raises(OptionError, match="has no chat template; expected a plain prompt"):
         open_running(folder).encode(" sea", chat=True)
     broken = with_start(chatty, chat_template="{{ raise_exception('only two may talk') }}")
@@ -140,6 +142,10 @@ def test_steps_are_the_models_likeliest_tokens(running: Running):
     for place in range(len(start), len(found.ids)):
         assert found.ids[place] == int(running.logits([found.ids[:place]])[0].argmax())
     assert found.places == tuple(range(len(start) - 1, len(found.ids)))
+    begun = capture(running, " sea", prefix=" horse", steps=3, positions="last")
+    assert begun.ids == found.ids
+    assert begun.residuals.about["prefix"] == begun.to_dict()["prefix"] == " horse"
+    assert str(begun).startswith("after ' sea' and ' horse'")
     whole = running.read(found.ids)
     np.testing.assert_array_equal(found.residuals.states, whole.states[:, list(found.places)])
     assert found.to_dict()["steps"] == found.steps == len(found.ids) - len(start)

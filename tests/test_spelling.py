@@ -140,6 +140,15 @@ def test_a_running_model_against_counting(tiny: Running):
     assert one.canonical == pytest.approx(whole / one.begun, rel=1e-4)
 
 
+def test_an_answer_that_has_begun_is_gone_on_from(tiny: Running):
+    begun, whole = (believe(tiny, *given, limit=20) for given in ((" the sea",), (" the sea horse",)))
+    assert believe(tiny, " the sea", prefix=" horse", limit=20).to_dict(3) == {
+        **whole.to_dict(3), "prompt": " the sea", "prefix": " horse",
+    }  # fmt: skip
+    assert begun.token_ids != whole.token_ids
+    assert "after ' the sea' and ' horse'" in str(believe(tiny, " the sea", prefix=" horse", limit=1))
+
+
 def test_groups_add_up(tiny: Running):
     found = believe(tiny, " the sea horse", limit=40)
     assert sum(one.low for one in found.groups.values()) <= found.total.low + 1e-12

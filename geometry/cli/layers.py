@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from geometry.cli.live import ChatOption, DtypeOption, StepsOption, run_prompt
+from geometry.cli.live import ChatOption, DtypeOption, PrefixOption, StepsOption, run_prompt
 from geometry.cli.options import HeadOption, JsonOption, MemoryOption, check_drawable, draw, size
 from geometry.errors import OptionError
 
@@ -51,6 +51,7 @@ def lens(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the random words.")] = 0,
     chat: ChatOption = False,
+    prefix: PrefixOption = "",
     steps: StepsOption = 0,
     dtype: DtypeOption = "float32",
     figure: Annotated[
@@ -75,7 +76,9 @@ def lens(
     if figure == "map" and output is None:
         raise OptionError("--figure map arrived without -o; expected a file to draw it to, such as -o path.png")
     paged = output is not None and _check_output(output, figure)
-    opened, residuals = _open(file, head, prompt, chat=chat, steps=steps, dtype=dtype, max_memory=size(max_memory))
+    opened, residuals = _open(
+        file, head, prompt, chat=chat, prefix=prefix, steps=steps, dtype=dtype, max_memory=size(max_memory)
+    )
     found = read_lens(opened, residuals, options)
     if as_json:
         for cell in found.cells():
@@ -111,7 +114,15 @@ def _check_output(output: str, figure: str) -> bool:
 
 
 def _open(
-    file: str | None, head: str, prompt: str | None, *, chat: bool, steps: int, dtype: str, max_memory: int | None
+    file: str | None,
+    head: str,
+    prompt: str | None,
+    *,
+    chat: bool,
+    prefix: str,
+    steps: int,
+    dtype: str,
+    max_memory: int | None,
 ) -> "tuple[Head, Residuals]":
     """The head and the residuals, from a file or from the head's own model."""
     if (file is None) == (prompt is None):
@@ -120,9 +131,10 @@ def _open(
     if prompt is not None:
         if max_memory is not None:
             raise OptionError("--max-memory arrived with --prompt; the whole model is in memory then: leave it out")
-        captured = run_prompt(head, prompt, chat=chat, steps=steps, dtype=dtype)
+        captured = run_prompt(head, prompt, chat=chat, prefix=prefix, steps=steps, dtype=dtype)
         return captured.running.head, captured.residuals
-    running = [name for name, one in (("--chat", chat), ("--steps", steps), ("--dtype", dtype != "float32")) if one]
+    asked = (("--chat", chat), ("--prefix", prefix), ("--steps", steps), ("--dtype", dtype != "float32"))
+    running = [name for name, one in asked if one]
     if running:
         raise OptionError(
             f"{' and '.join(running)} arrived without --prompt; that is about running the model: leave it out"

@@ -14,6 +14,7 @@ PromptOption = Annotated[
     str, typer.Option("--prompt", metavar="TEXT", help="What the model reads; mind the space that it begins with.")
 ]
 ChatOption = Annotated[bool, typer.Option("--chat", help="The prompt is a user's, in the model's chat template.")]
+PrefixOption = Annotated[str, typer.Option("--prefix", metavar="TEXT", help="How the model's answer begins.")]
 DtypeOption = Annotated[
     Literal["float32", "bfloat16", "auto"], typer.Option(help="What it is computed in; auto is as stored.")
 ]
@@ -25,6 +26,7 @@ def capture(
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="A .safetensors file.")],
     head: HeadOption = "organism",
     chat: ChatOption = False,
+    prefix: PrefixOption = "",
     steps: StepsOption = 0,
     positions: Annotated[
         str, typer.Option(metavar="WHICH", help="all, last (where the prompt ends, and each step), or such as 3,-1.")
@@ -37,7 +39,7 @@ def capture(
     from geometry.residuals import check_writable, write_residuals
 
     check_writable(output)
-    found = run_prompt(head, prompt, chat=chat, steps=steps, positions=positions, dtype=dtype)
+    found = run_prompt(head, prompt, chat=chat, prefix=prefix, steps=steps, positions=positions, dtype=dtype)
     write_residuals(output, found.residuals)
     show(found, as_json)
     tell(f"written: {output}")
@@ -48,6 +50,7 @@ def spell(
     head: HeadOption = "organism",
     k: Annotated[int | None, typer.Option("-k", min=1, help="How many emoji; 20 by default, with --json all.")] = None,
     chat: ChatOption = False,
+    prefix: PrefixOption = "",
     against: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Another prompt beside it, such as one that asks for none.")
     ] = None,
@@ -63,7 +66,9 @@ def spell(
     from geometry.live.running import open_running
 
     check_prompt(prompt)
-    found = believe(open_running(head, dtype=dtype), prompt, chat=chat, against=against, floor=floor, limit=limit)
+    found = believe(
+        open_running(head, dtype=dtype), prompt, chat=chat, prefix=prefix, against=against, floor=floor, limit=limit
+    )
     if as_json:
         typer.echo(json.dumps(found.to_dict(k), ensure_ascii=False, allow_nan=False))
     else:
@@ -71,7 +76,14 @@ def spell(
 
 
 def run_prompt(
-    head: str, prompt: str, *, chat: bool = False, steps: int = 0, positions: str = "all", dtype: str = "float32"
+    head: str,
+    prompt: str,
+    *,
+    chat: bool = False,
+    prefix: str = "",
+    steps: int = 0,
+    positions: str = "all",
+    dtype: str = "float32",
 ) -> "Captured":
     """Run the model of a head on a prompt, for every command that reads its states; say where it ended early."""
     from geometry.live.capturing import capture as run
@@ -80,7 +92,7 @@ def run_prompt(
     from geometry.progress import tell
 
     check_prompt(prompt)
-    found = run(open_running(head, dtype=dtype), prompt, chat=chat, steps=steps, positions=positions)
+    found = run(open_running(head, dtype=dtype), prompt, chat=chat, prefix=prefix, steps=steps, positions=positions)
     if found.steps < steps:
         tell(f"the model ended after {found.steps} of {steps} steps")
     return found

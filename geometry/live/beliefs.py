@@ -29,6 +29,7 @@ def believe(
     prompt: str,
     *,
     chat: bool = False,
+    prefix: str = "",
     against: str | None = None,
     floor: float = FLOOR,
     limit: int = LIMIT,
@@ -43,7 +44,8 @@ def believe(
         running: The model.
         prompt: What it reads.
         chat: By its chat template.
-        against: Another prompt, as a control: one that asks for no emoji, or for another.
+        prefix: How its answer begins.
+        against: Another prompt, as a control: one that asks for no emoji, or for another; its answer begins alike.
         floor: Paths less likely than this are not followed; what they may still say is in the upper bounds.
         limit: How many paths are followed at most, the likeliest first.
 
@@ -55,13 +57,15 @@ def believe(
         raise OptionError(f"--floor {floor:g} arrived; expected a probability from 0 to below 1, such as 1e-6")
     if limit < 1:
         raise OptionError(f"--limit {limit} arrived; expected at least 1 path to follow")
-    control = None if against is None else believe(running, against, chat=chat, floor=floor, limit=limit)
-    ids = running.encode(prompt, chat=chat)
+    control = None
+    if against is not None:
+        control = believe(running, against, chat=chat, prefix=prefix, floor=floor, limit=limit)
+    ids = running.encode(prompt, chat=chat, prefix=prefix)
     tokens = running.head.words()
-    continuations, canonical, prefix = _continuations(tokens), _canonical(tokens), Prefix(running, ids)
+    continuations, canonical, start = _continuations(tokens), _canonical(tokens), Prefix(running, ids)
 
     def ask(paths: Sequence[Path]) -> Float64[np.ndarray, "paths vocab"]:
-        logits = prefix.logits(paths).astype(np.float64)
+        logits = start.logits(paths).astype(np.float64)
         found: Float64[np.ndarray, "paths vocab"] = np.exp(logits - log_sum_exp(logits)[:, None])
         return found
 
@@ -70,10 +74,24 @@ def believe(
     )  # fmt: skip
     groups, subgroups = (_masses(found, continuations, kind) for kind in ("group", "subgroup"))
     return Beliefs(
-        running.head, prompt, chat, ids, running.dtype, floor, limit, _rows(found, continuations, canonical), groups,
-        subgroups, bounds(found, continuations, dict.fromkeys(_forms(), ""))[""], found.nothing,
-        sum(found.open.values()), found.followed, control, _notes(tokens, canonical, found),
-    )  # fmt: skip
+        head=running.head,
+        prompt=prompt,
+        chat=chat,
+        prefix=prefix,
+        token_ids=ids,
+        dtype=running.dtype,
+        floor=floor,
+        limit=limit,
+        emoji=_rows(found, continuations, canonical),
+        groups=groups,
+        subgroups=subgroups,
+        total=bounds(found, continuations, dict.fromkeys(_forms(), ""))[""],
+        nothing=found.nothing,
+        unfollowed=sum(found.open.values()),
+        followed=found.followed,
+        against=control,
+        notes=_notes(tokens, canonical, found),
+    )
 
 
 @cache

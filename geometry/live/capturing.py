@@ -24,7 +24,7 @@ class Captured:
 
     Attributes:
         running: The model.
-        prompt, chat: What it read.
+        prompt, chat, prefix: What it read.
         ids: The prompt's tokens and those that it went on with.
         steps: How many of them are its own.
         places: Which of them the residuals are of, from 0.
@@ -36,6 +36,7 @@ class Captured:
     running: Running
     prompt: str
     chat: bool
+    prefix: str
     ids: tuple[int, ...]
     steps: int
     places: tuple[int, ...]
@@ -60,6 +61,7 @@ class Captured:
             "head": self.running.head.to_dict(),
             "prompt": self.prompt,
             "chat": self.chat,
+            "prefix": self.prefix,
             "token_ids": list(self.ids),
             "steps": self.steps,
             "positions": list(self.places),
@@ -84,7 +86,7 @@ class Captured:
         """The positions, and which token was read at each."""
         head = self.running.head
         title = (
-            f"after {self.prompt!r}",
+            f"after {self.prompt!r}{f' and {self.prefix!r}' if self.prefix else ''}",
             f"head {head.name} ({head.fingerprint}) · {self.running.dtype} · geometry {geometry.__version__}",
         )
         columns = (Column("position"), Column("from", "left"), Column("id"), Column("token", "left"))
@@ -112,13 +114,16 @@ class Captured:
         ]
 
 
-def capture(running: Running, prompt: str, *, chat: bool = False, steps: int = 0, positions: str = "all") -> Captured:
+def capture(
+    running: Running, prompt: str, *, chat: bool = False, prefix: str = "", steps: int = 0, positions: str = "all"
+) -> Captured:
     """Run a prompt and return the hidden states of all layers.
 
     Args:
         running: The model.
         prompt: What it reads.
         chat: By its chat template.
+        prefix: How its answer begins.
         steps: How many of its own likeliest tokens, one by one, are appended first; it may end before.
         positions: ``all``; ``last``, where the prompt ends, and every step after it; or numbers from 0 such as
             ``3,4``, negative ones from the end.
@@ -129,19 +134,21 @@ def capture(running: Running, prompt: str, *, chat: bool = False, steps: int = 0
     """
     if steps < 0:
         raise OptionError(f"--steps {steps} arrived; expected 0 or more tokens to append")
-    start = running.encode(prompt, chat=chat)
+    start = running.encode(prompt, chat=chat, prefix=prefix)
     check_room(running, start, steps)
     ids = greedy(running, start, steps)
     places = find_places(positions, len(ids), len(start))
     found = running.read(ids)
     everywhere = found.residuals(running)
     about = {**everywhere.about, "prompt": prompt, "positions": ",".join(map(str, places))}
+    if prefix:
+        about["prefix"] = prefix
     residuals = replace(
         everywhere, states=everywhere.states[:, list(places)], token_ids=tuple(ids[place] for place in places),
         about=about,
     )  # fmt: skip
     return Captured(
-        running, prompt, chat, ids, len(ids) - len(start), places, residuals, found.error, found.other_error
+        running, prompt, chat, prefix, ids, len(ids) - len(start), places, residuals, found.error, found.other_error
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ def check_prompt(prompt: str) -> None:
         raise OptionError(f"the prompt {prompt!r:.60} is no valid Unicode text; write it in UTF-8") from error
 
 
-def encode_prompt(tokenizer: Any, name: str, prompt: str, *, chat: bool) -> tuple[int, ...]:
+def encode_prompt(tokenizer: Any, name: str, prompt: str, *, chat: bool, prefix: str = "") -> tuple[int, ...]:
     """Return a prompt's ids: the start token once, where the tokenizer adds one, and nothing after the text.
 
     Args:
@@ -27,13 +27,16 @@ def encode_prompt(tokenizer: Any, name: str, prompt: str, *, chat: bool) -> tupl
         name: What the model is called, for messages.
         prompt: The text, or with ``chat`` what a user says.
         chat: By the chat template, up to where the answer begins.
+        prefix: How the answer begins.
 
     Raises:
         OptionError: the prompt is empty, or there is no chat template that takes it.
         TokenError: the tokenizer fails.
     """
     check_prompt(prompt)
-    ids = _chat(tokenizer, name, prompt) if chat else _plain(tokenizer, name, prompt)
+    if prefix:
+        check_prompt(prefix)
+    ids = _chat(tokenizer, name, prompt, prefix) if chat else _plain(tokenizer, name, prompt + prefix)
     start = tokenizer.bos_token_id
     while start is not None and ids[:2] == (start, start):
         ids = ids[1:]
@@ -48,7 +51,7 @@ def _plain(tokenizer: Any, name: str, prompt: str) -> tuple[int, ...]:
     return full
 
 
-def _chat(tokenizer: Any, name: str, prompt: str) -> tuple[int, ...]:
+def _chat(tokenizer: Any, name: str, prompt: str, prefix: str) -> tuple[int, ...]:
     if not tokenizer.chat_template:
         raise OptionError(f"--chat arrived, but {name} has no chat template; expected a plain prompt")
     said = [{"role": "user", "content": prompt}]
@@ -57,7 +60,7 @@ def _chat(tokenizer: Any, name: str, prompt: str) -> tuple[int, ...]:
     except Exception as error:  # a template is a program, and a stranger's
         reason = " ".join(str(error).split())[:160]
         raise OptionError(f"the chat template of {name} fails ({reason}); give a plain prompt") from error
-    return _ids(tokenizer, name, text, special=False)
+    return _ids(tokenizer, name, text + prefix, special=False)
 
 
 def _ids(tokenizer: Any, name: str, text: str, *, special: bool) -> tuple[int, ...]:

@@ -49,7 +49,7 @@ class Beliefs:
 
     Attributes:
         head: The head of the model that ran.
-        prompt, chat, token_ids: What it read, and as which ids.
+        prompt, chat, prefix, token_ids: What it read, and as which ids.
         dtype: What it was computed in.
         floor, limit: Paths of tokens less likely than ``floor`` were not followed, nor more than ``limit`` of them.
         emoji: Every emoji of the catalogue, the likeliest first.
@@ -65,6 +65,7 @@ class Beliefs:
     head: Head
     prompt: str
     chat: bool
+    prefix: str
     token_ids: tuple[int, ...]
     dtype: str
     floor: float
@@ -93,6 +94,7 @@ class Beliefs:
             "head": self.head.to_dict(),
             "prompt": self.prompt,
             "chat": self.chat,
+            "prefix": self.prefix,
             "token_ids": list(self.token_ids),
             "dtype": self.dtype,
             "floor": self.floor,
@@ -118,8 +120,8 @@ class Beliefs:
             control = {one.emoji.text: one.low for one in self.against.emoji}
             frame = frame.assign(against=[control[text] for text in frame["emoji"]])
         return frame.assign(
-            prompt=self.prompt, head=self.head.name, fingerprint=self.head.fingerprint, dtype=self.dtype,
-            floor=self.floor, version=geometry.__version__,
+            prompt=self.prompt, prefix=self.prefix, head=self.head.name, fingerprint=self.head.fingerprint,
+            dtype=self.dtype, floor=self.floor, version=geometry.__version__,
         )  # fmt: skip
 
     def table(self, k: int = SHOWN) -> Table:
@@ -133,7 +135,7 @@ class Beliefs:
             cells += [_least(control[one.emoji.text])] if control else []
             rows.append((*cells, one.emoji.subgroup, f"{one.emoji.text} {one.emoji.name}"))
         title = (
-            f"after {self.prompt!r}",
+            f"after {self.prompt!r}{f' and {self.prefix!r}' if self.prefix else ''}",
             f"an emoji {self._share()} · no emoji {shown(self.nothing)} · not followed {shown(self.unfollowed)}",
             *(
                 []

@@ -89,18 +89,19 @@ class Running:
         """Where it runs."""
         return self.model.device
 
-    def encode(self, prompt: str, *, chat: bool = False) -> tuple[int, ...]:
+    def encode(self, prompt: str, *, chat: bool = False, prefix: str = "") -> tuple[int, ...]:
         """Return a prompt's ids: the start token once, where the tokenizer adds one, and nothing after the text.
 
         Args:
             prompt: The text, or with ``chat`` what a user says.
             chat: By the model's chat template, up to where it would answer; the template alone says which start
                 token stands there.
+            prefix: How its answer begins.
 
         Raises:
             OptionError: it is empty, longer than the context, or there is no chat template.
         """
-        ids = encode_prompt(self.tokenizer, self.name, prompt, chat=chat)
+        ids = encode_prompt(self.tokenizer, self.name, prompt, chat=chat, prefix=prefix)
         self.check(ids)
         return ids
 
