@@ -1,5 +1,6 @@
 """Residuals on disk: what a model's stream holds after every layer, captured anywhere, read without the model."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,6 +100,24 @@ def as_residuals(states: Shaped[np.ndarray, "..."], *, source: str = "array") ->
     _checked_shape(stacked.shape, source)
     with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinity, and is refused
         return Residuals(np.asarray(stacked, dtype=np.float32), source=source)
+
+
+def find_residuals(given: Any) -> Residuals:
+    """Return residuals as they are, of an array, or of a file.
+
+    Raises:
+        ResidualsError, CheckpointError: It is something else, or cannot be residuals.
+    """
+    if isinstance(given, Residuals):
+        return given
+    if isinstance(given, np.ndarray):
+        return as_residuals(given)
+    if isinstance(given, str | os.PathLike):
+        return read_residuals(os.fspath(given))
+    raise ResidualsError(
+        f"a {type(given).__name__} arrived; expected a file of residuals or a NumPy array (layers, positions, dim): "
+        "a torch tensor becomes one by states.float().cpu().numpy()"
+    )
 
 
 def read_residuals(path: str | Path) -> Residuals:

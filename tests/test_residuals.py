@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save, save_file
 
 from geometry import residuals as module
-from geometry.errors import GeometryError, OptionError
-from geometry.residuals import Residuals, as_residuals, read_residuals, write_residuals
+from geometry.errors import GeometryError, OptionError, ResidualsError
+from geometry.residuals import Residuals, as_residuals, find_residuals, read_residuals, write_residuals
 
 STATES = np.random.default_rng(0).normal(size=(4, 3, 8)).astype(np.float32)
 
@@ -173,6 +174,15 @@ def test_an_array_of_ones_own():
     assert as_residuals(STATES.astype(np.float64)).shape == (4, 3, 8)
     with pytest.raises(GeometryError, match="states of type int64 arrived"):
         as_residuals(np.ones((2, 2, 2), dtype=np.int64))
+
+
+def test_what_is_neither_file_nor_array():
+    given = Residuals(np.ones((2, 1, 3), np.float32))
+    assert find_residuals(given) is given
+    assert find_residuals(given.states).shape == given.shape
+    for other in ([[1.0]], None, torch.ones(2, 1, 3)):
+        with pytest.raises(ResidualsError, match=rf"a {type(other).__name__} arrived; expected a file of residuals or"):
+            find_residuals(other)
 
 
 def test_places_that_cannot_be_written_to(tmp_path: Path):

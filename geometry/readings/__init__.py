@@ -22,7 +22,7 @@ from geometry.readings.spelt import Spelt, spell_cells
 from geometry.readings.standing import Standing, stand
 from geometry.readings.states import check_fits, directions, entering, last_is_normed, regained
 from geometry.readings.tracking import Tracked, resolve
-from geometry.residuals import Residuals, as_residuals, read_residuals
+from geometry.residuals import Residuals, find_residuals
 
 __all__ = ["Explained", "Lens", "LensOptions", "Reading", "Spelt", "Standing", "Tracked", "lens", "read_lens"]
 
@@ -55,11 +55,7 @@ def lens(
         positions=None if positions is None else tuple(positions), concept=concept, explain=explain, space=space,
         last_is_normed=last_is_normed, seed=seed,
     )  # fmt: skip
-    if isinstance(residuals, np.ndarray):
-        residuals = as_residuals(residuals)
-    elif not isinstance(residuals, Residuals):
-        residuals = read_residuals(residuals)
-    return read_lens(head, residuals, options)
+    return read_lens(head, find_residuals(residuals), options)
 
 
 def read_lens(head: Head, residuals: Residuals, options: LensOptions | None = None) -> Lens:
