@@ -134,7 +134,11 @@ def _plan(running: Running, name: str, options: ImplantOptions, model: VacancyMo
     concept = evaluate(head, " + ".join([*words, "emoji"]))
     model = model or fit_vacancies(head, seed=options.seed)
     vacancy = find_vacancy(model, concept, hull=False)
-    others, abstract = (_other_names(head, name, options, concrete=concrete) for concrete in (True, False))
+    others = _other_names(head, name, options.names, seed=options.seed, concrete=True)
+    # of as many words as the name, since more words lead further
+    size = len(words)
+    drawn = _other_names(head, name, size * options.names, seed=options.seed, concrete=False)
+    abstract = [" ".join(drawn[i : i + size]) for i in range(0, len(drawn) - size + 1, size)]
     rows = make_rows(
         model, vacancy, name, draws=options.draws, names=options.names, seed=options.seed,
         abstract=[spell_name(model.view, one) for one in abstract],
@@ -146,7 +150,7 @@ def _prompts(running: Running, templates: Sequence[str], names: Sequence[str]) -
     return [running.encode(fill(template, name)) for name in names for template in templates]
 
 
-def _other_names(head: Head, name: str, options: ImplantOptions, *, concrete: bool) -> list[str]:
+def _other_names(head: Head, name: str, count: int, *, seed: int, concrete: bool) -> list[str]:
     """Draw names of the lexicon that have no emoji either, that share no word with this one and that can be spelt."""
     words = set(words_of(name))
     known = [
@@ -155,8 +159,8 @@ def _other_names(head: Head, name: str, options: ImplantOptions, *, concrete: bo
         if noun.concrete is concrete and not has_emoji(noun) and not words & set(words_of(noun.name))
     ]
     # the more familiar half: what a model has hardly met says little of how it names things
-    known = [one for one in known[: max(options.names, len(known) // 2)] if spell_name(head, one)]
-    drawn = np.random.default_rng([options.seed, 1]).choice(len(known), min(options.names, len(known)), replace=False)
+    known = [one for one in known[: max(count, len(known) // 2)] if spell_name(head, one)]
+    drawn = np.random.default_rng([seed, 1]).choice(len(known), min(count, len(known)), replace=False)
     return [known[i] for i in sorted(drawn.tolist())]
 
 

@@ -37,7 +37,7 @@ def make_rows(
     - ``group``: the group's intercept B_g alone, a row that knows no name.
     - ``shuffled``: the same group with names of other emoji, none of whose words is in this name.
     - ``random``: directions drawn at random, of the predicted row's length and with its bias.
-    - ``abstract``: the same group with names of what nobody draws; each is to be asked by its own name.
+    - ``abstract``: the same group with names of what nobody draws, of as many words, each asked by its own.
     - ``existing``: rows of emoji that exist, each predicted without its family.
     - ``stretched``, ``stretched_shuffled``, ``existing_stretched``: the same made as long as the median emoji's row,
       since predictions come out short.

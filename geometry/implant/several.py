@@ -50,8 +50,8 @@ def _notes(found: Sequence[Implant]) -> list[str]:
         "p: against rows of other names; p abstract: of the lead, against abstract nouns by their own names; "
         "stretched: as long as the median emoji's row",
         f"p of P is at most {LEVEL} for {probable} of {len(found)} names, p of lead for {leading}, p abstract for "
-        f"{beyond}, where {chance:.1f} would be by chance; median lead {np.median(leads):+.2f}, mean of abstract nouns "
-        f"{np.mean([one.kind('abstract').lead for one in found]):+.2f}",
+        f"{beyond}, where at most {chance:.1f} would be by chance; median lead {np.median(leads):+.2f}, mean of "
+        f"abstract nouns {np.mean([one.kind('abstract').lead for one in found]):+.2f}",
         f"beside them {first.existing_n} emoji that exist, each asked by its own name: their own rows are said first "
         f"after {first.existing_real.first:.0%} of prompts, rows predicted without their family after "
         f"{first.existing_predicted.first:.0%}, as long as the median row after {first.existing_stretched.first:.0%}",

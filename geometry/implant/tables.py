@@ -77,9 +77,9 @@ def implant_notes(implant: "Implant") -> Iterator[str]:
         "its row predicted without its family and put in the place of its own"
     )
     yield (
-        "abstract nouns: rows of names that nobody would draw, in the same group, each asked by its own name; a row "
-        "made of a name's words is said a little more where those words stand, whatever they mean: only a lead over "
-        "these is more than that"
+        "abstract nouns: rows of as many words that nobody would draw, in the same group, each asked by its own name; "
+        "a row made of a name's words is said a little more where those words stand, whatever they mean: only a lead "
+        "over these is more than that"
     )
     fed = "read by the same row, the head being tied" if implant.tied else "read as the mean of all emoji's input rows"
     exact = "" if implant.error is None else (
