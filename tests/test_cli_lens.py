@@ -43,6 +43,7 @@ def test_json_is_a_line_a_cell(file: str):
     assert [(one["layer"], one["position"]) for one in lines] == [(a, b) for a in range(3) for b in (0, 4)]
     assert all(len(one["top"]) == 2 and one["norm"] == "raw" for one in lines)
     assert lines[0]["tracked"][0]["label"] == "sea"
+    assert done.stderr.startswith("note: raw: no norm is applied")
 
 
 def test_a_page_and_a_picture(file: str, tmp_path: Path):

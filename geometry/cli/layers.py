@@ -66,6 +66,7 @@ def lens(
     as_json: JsonOption = False,
 ) -> None:
     """The logit lens: what the head reads in the residual after every layer."""
+    from geometry.progress import tell
     from geometry.readings import LensOptions, read_lens
 
     options = LensOptions(
@@ -83,13 +84,14 @@ def lens(
     if as_json:
         for cell in found.cells():
             typer.echo(json.dumps(cell, ensure_ascii=False, allow_nan=False))
+        for note in found.notes:  # of the whole answer, and no line is
+            tell(note)
     else:
         typer.echo(str(found))
     if output is None:
         return
     if paged:
         from geometry.pages import write_page
-        from geometry.progress import tell
 
         write_page(output, found.page())
         tell(f"written: {output}")
