@@ -2,19 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-from jaxtyping import Float32
-
 from geometry.errors import OptionError
 from geometry.landing.record import text_of
-from geometry.live.running import Pass, Running
+from geometry.live.running import Running
 from geometry.progress import track
-from geometry.retry.arms import Arm, Feed, Try, drive, feed_nothing, feed_other, feed_own, run, sampler
+from geometry.retry.arms import Arm, Feed, drive, feed_nothing, feed_other, feed_own, run, sampler
 from geometry.retry.options import RetryOptions
-from geometry.retry.reading import Layer, Reader, moved
+from geometry.retry.reading import Reader
 from geometry.retry.record import Attempt, Retry
-from geometry.retry.writing import End, Rules, Written
-from geometry.tokens import printable
+from geometry.retry.telling import Teller
+from geometry.retry.writing import End, Rules
 
 __all__ = ["Arm", "Attempt", "End", "Retry", "RetryOptions", "retry"]
 
@@ -55,12 +52,13 @@ def retry(running: Running, prompt: str, options: RetryOptions | None = None) ->
         feed = feed_other(tokens, (options.seed, number, 1)) if arm is Arm.OTHER else feeds[arm]
         runs.append(run(ids, arm, options.steps, rules, choose, feed, between))
     tried = drive(runs, running.logits, most=options.steps * options.window)
+    teller = Teller(running, reader, rules)
     found: list[Attempt] = []
     seconds = 0.05 * sum(map(len, tried))
     for (arm, number, _), tries in track(
         zip(plan, tried, strict=True), "reading the layers", total=len(plan), seconds=seconds
     ):
-        found += _read(running, reader, rules, arm, number, tries)
+        found += teller.tell(arm, number, tries)
     return Retry(
         head=running.head, dtype=running.dtype, prompt=prompt, prompt_ids=ids, options=options, attempts=tuple(found),
         concept_winner=winner, notes=_notes(options, found),
@@ -88,56 +86,6 @@ def _plan(options: RetryOptions) -> list[tuple[Arm, int, float]]:
 def _bytes_of(running: Running) -> Callable[[int], bytes]:
     tokens = running.head.words()
     return lambda token: tokens.bytes_of(token) if token < tokens.size else b""
-
-
-def _read(running: Running, reader: Reader, rules: Rules, arm: Arm, number: int, tries: Sequence[Try]) -> list[Attempt]:
-    """Read every try of a run; where all of them stand in one text, that is run once."""
-    found: list[Attempt] = []
-    known: Pass | None = None
-    before: Float32[np.ndarray, " dim"] | None = None
-    if arm is not Arm.FRESH:
-        known = running.read((*tries[-1].written.start, *tries[-1].written.ids))
-    for one in tries:
-        written, (first, last) = one.written, _places(one.written)
-        text = (*written.start, *written.ids)
-        alike = known is not None and known.ids[: last + 1] == text[: last + 1]
-        seen = known if known is not None and alike else running.read(text)
-        states = reader.entering(seen.states[:, [first, last]], last_normed=seen.last_is_normed)
-        x = states[-1, 0]
-        said = (*text, written.stop)[first + 1]
-        token = int(seen.logits[first].argmax()) if said is None else said
-        ending: tuple[Layer, ...] = reader.layers(states[:, 1]) if last != first else ()
-        found.append(
-            Attempt(
-                arm=arm, run=number, step=one.step, ids=written.ids, text=_text(rules, written), emoji=written.emoji,
-                fed_ids=one.fed, fed_emoji=one.fed_emoji, end=one.end, phrase=written.phrase, first=first + 1,
-                last=last + 1, snap=reader.snap(token, x, seen.logits[first]), layers=reader.layers(states[:, 0]),
-                layers_last=ending, moved=None if before is None else moved(before, x),
-            )
-        )  # fmt: skip
-        before = x
-    return found
-
-
-def _places(written: Written) -> tuple[int, int]:
-    """Return the positions whose residuals said the emoji's first and last token.
-
-    Of a text that was stopped, the one that said so twice; of another without an emoji, that of its first token.
-    """
-    start = len(written.start)
-    if written.emoji is not None:
-        return start + written.first - 1, start + written.last - 1
-    at = start - 1 + (len(written.ids) if written.stop is not None else 0)
-    return at, at
-
-
-def _text(rules: Rules, written: Written) -> tuple[str, str, str]:
-    """Return what was written as text that a terminal shows: before the emoji, the emoji, behind it."""
-    data = b"".join(map(rules.bytes_of, written.ids))
-    if written.emoji is None:
-        return printable(data), "", ""
-    start, stop = written.span
-    return printable(data[:start]), data[start:stop].decode(), printable(data[stop:])
 
 
 def _notes(options: RetryOptions, attempts: Sequence[Attempt]) -> tuple[str, ...]:
