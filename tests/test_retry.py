@@ -266,6 +266,11 @@ def test_the_exact_ids_are_fed_back(speaker: Callable[..., Running], tokenizer_f
     # the emoji's four bytes, behind the space's
     assert (own[0].first, own[0].last) == (len(horse) + 1, len(horse) + 4)
     assert own[0].layers_last[-1].top[0].id == odd[-1]
+    assert own[0].snap_last.id == odd[-1]
+    logits = running.logits([(*horse, *odd[:i]) for i in range(1, 5)]).astype(np.float64)
+    chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+    each = chances[range(4), odd[1:]] / chances.sum(axis=1)
+    assert own[0].probability == pytest.approx(each.prod(), rel=1e-4)
 
 
 def test_the_other_arm_feeds_another_of_the_subgroup(speaker: Callable[..., Running]):

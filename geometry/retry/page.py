@@ -55,12 +55,12 @@ def retry_page(retry: "Retry") -> str:
 
 def _notes() -> Iterator[str]:
     yield (
-        "P: of the emoji's first token, by the model's own logits at T = 1; without an emoji, of the one that stopped "
+        "P: of the emoji as it was spelt, by the model's own logits at T = 1; without one, of the token that stopped "
         "the text, or else of the first"
     )
     yield (
         "Layers: softmax over every row, each layer normed by its own scale; 0 is the embedding. Read where "
-        "that token was said"
+        "its first token was said"
     )
     yield "Moved: the angle between this try's residual there and the last try's, after the final norm"
     yield "Margins: logits before the head's scale and cap, taken apart exactly"
@@ -87,8 +87,12 @@ def _colors(snap: "Snap") -> dict[str, str]:
 def _try(one: "Attempt") -> str:
     before, emoji, after = one.text
     said = f'<div class="said">{text(emoji)}</div>' if emoji else ""
-    wrote = f'<div class="wrote">{token(before)}{text(emoji)}{text(after)}</div>' if before or after else ""
-    facts = [f"try {one.step}", f"P {one.snap.probability:.3f}"]
+    wrote = (
+        f'<div class="wrote">{token(before)}{text(emoji)}{text(after)}</div>'
+        if before.strip() or after or not emoji
+        else ""
+    )
+    facts = [f"try {one.step}", f"P {one.probability:.3f}"]
     if one.moved is not None:
         facts.append(f"moved {one.moved.degrees:.1f}° (|x−x′| {one.moved.distance:.2f})")
     if one.snap.share is not None:
@@ -98,7 +102,11 @@ def _try(one: "Attempt") -> str:
     end = "" if one.end is None else one.end.value + (f": {one.phrase}" if one.phrase else "")
     lines = "".join(f'<div class="small grey">{text(fact)}</div>' for fact in [*facts, fed] if fact)
     ended = f'<span class="end">{text(end)}</span>' if end else ""
-    cells = (f"{said}{wrote}{lines}{ended}", _lens(one), _margins(one.snap))
+    cells = (
+        f"{said}{wrote}{lines}{ended}",
+        _lens(one),
+        _margins(one.snap) + (_margins(one.snap_last) if one.snap_last else ""),
+    )
     return f'<div class="try">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>'
 
 

@@ -35,6 +35,9 @@ class Attempt:
         phrase: By which phrase it says that there is none.
         first, last: Places of the tokens with the emoji's first and last byte, counted in the whole text from 0.
         snap: Why its first token was said; where none was written, why the text ended so.
+        snap_last: Why its last token was said, where it has several: there one emoji is told from another.
+        probability: Of the emoji's tokens one after the other, as it was spelt, at T = 1; without an emoji, of the
+            one token that ``snap`` is of.
         layers: What the layers read as where the emoji's first token was said.
         layers_last: The same for its last token, where that is another.
         moved: How far the residual there is from that of the try before.
@@ -53,6 +56,8 @@ class Attempt:
     first: int
     last: int
     snap: Snap
+    snap_last: Snap | None
+    probability: float
     layers: tuple[Layer, ...] = field(repr=False)
     layers_last: tuple[Layer, ...] = field(repr=False)
     moved: Moved | None
@@ -73,7 +78,9 @@ class Attempt:
             "first_position": self.first,
             "last_position": self.last,
             "moved": None if self.moved is None else asdict(self.moved),
+            "probability": self.probability,
             "said": asdict(self.snap),
+            "said_last": None if self.snap_last is None else asdict(self.snap_last),
             "layers": [asdict(layer) for layer in self.layers],
             "layers_last": [asdict(layer) for layer in self.layers_last],
         }

@@ -55,7 +55,7 @@ def _transcript(retry: "Retry") -> Table:
             (
                 str(one.step),
                 str(len(one.ids)),
-                f"{one.snap.probability:.3f}",
+                f"{one.probability:.3f}",
                 "–" if far is None else f"{far.degrees:.1f}°",
                 "–" if far is None else f"{far.distance:.2f}",
                 "" if one.end is None else one.end.value + (f": {one.phrase}" if one.phrase else ""),
@@ -65,8 +65,9 @@ def _transcript(retry: "Retry") -> Table:
     runs = next(arm.runs for arm in retry.arms if arm.arm is Arm.OWN)
     of = f"; run 1 of {runs}" if runs > 1 else ""
     notes = (
-        "P: of the emoji's first token; without an emoji, of the one that stopped the text, or else of the first; "
-        f"moved: angle between the residuals that said so, after the final norm, this try's and the last one's{of}",
+        "P: of the emoji as it was spelt; without one, of the token that stopped the text, or else of the first; "
+        "moved: angle between the residuals that said its first token, after the final norm, this try's and the last "
+        f"one's{of}",
     )
     return Table((retry.headline(), retry.provenance()), columns, tuple(rows), notes)
 
@@ -112,7 +113,7 @@ def ends_of(arm: "ArmSummary") -> str:
 
 
 def _layers(retry: "Retry") -> Table:
-    columns = (Column("try"), Column("layer"), Column("reads as, where that token was said", "left"))
+    columns = (Column("try"), Column("layer"), Column("reads as, where its first token was said", "left"))
     rows = []
     for one in retry.of(Arm.OWN):
         told = shown_layers(len(one.layers))
@@ -141,16 +142,16 @@ def _margins(retry: "Retry") -> Table:
     names = [*labels, *["others"] * others, *["rest"] * bool(concept), *["bias"] * biased, *["sum"] * bool(concept)]
     columns = (Column("try"), Column("margin"), *map(Column, names), Column("said, over", "left"))
     rows = []
-    for one in own:
-        for place, rival in enumerate(one.snap.rivals[:MOST_RIVALS]):
+    told = [(step, snap) for one in own for step, snap in ((str(one.step), one.snap), ("last", one.snap_last)) if snap]
+    for step, snap in told:
+        for place, rival in enumerate(snap.rivals[:MOST_RIVALS]):
             cells = [f"{rival.by_term[label]:+.2f}" for label in labels]
             cells += [f"{sum(v for k, v in rival.by_term.items() if k not in labels):+.2f}"] * others
             cells += [f"{rival.rest:+.2f}"] * bool(concept)
             cells += [f"{rival.by_bias:+.2f}"] * biased
             cells += ["–" if rival.composite is None else f"{rival.composite['margin']:+.2f}"] * bool(concept)
-            step = str(one.step) if place == 0 else ""
-            pair = f"{dotted(one.snap.text)} over {dotted(rival.text)}"
-            rows.append((step, f"{rival.margin:+.2f}", *cells, pair))
+            pair = f"{dotted(snap.text)} over {dotted(rival.text)}"
+            rows.append((step if place == 0 else "", f"{rival.margin:+.2f}", *cells, pair))
     title = "Why it was said: how far ahead of the likeliest others"
     return Table((f"{title}, by term" if concept else title,), columns, tuple(rows), tuple(_margin_notes(retry)))
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from geometry.linalg import log_sum_exp
 from geometry.live.running import Pass, Running
 from geometry.retry.arms import Arm, Try
-from geometry.retry.reading import Layer, Reader, moved
+from geometry.retry.reading import Layer, Reader, Snap, moved
 from geometry.retry.record import Attempt
 from geometry.retry.writing import Rules, Written
 from geometry.tokens import printable
@@ -38,13 +39,15 @@ class Teller:
         for one in tries:
             written, (first, last) = one.written, _places(one.written)
             text = (*written.start, *written.ids)
-            if not {text[: first + 1], text[: last + 1]} <= self._sights.keys():
+            prefixes = [text[: place + 1] for place in range(first, last + 1)]
+            if not self._sights.keys() >= set(prefixes):
                 longest = (*tries[-1].written.start, *tries[-1].written.ids)
                 whole = longest if longest[: last + 1] == text[: last + 1] else text
                 known = known if known is not None and known.ids == whole else self._running.read(whole)
-                for place in (first, last):
+                for place in range(first, last + 1):
                     self._look(known, place)
-            sight = self._sights[text[: first + 1]]
+            sights = [self._sights[prefix] for prefix in prefixes]
+            sight = sights[0]
             said = (*text, written.stop)[first + 1]
             token = int(sight.logits.argmax()) if said is None else said
             found.append(
@@ -52,12 +55,25 @@ class Teller:
                     arm=arm, run=number, step=one.step, ids=written.ids, text=_text(self._rules, written),
                     emoji=written.emoji, fed_ids=one.fed, fed_emoji=one.fed_emoji, end=one.end, phrase=written.phrase,
                     first=first + 1, last=last + 1, snap=self._reader.snap(token, sight.x, sight.logits),
-                    layers=sight.layers, layers_last=self._sights[text[: last + 1]].layers if last != first else (),
+                    snap_last=self._last(text[last + 1] if last > first else None, sights),
+                    probability=self._probability((token, *text[first + 2 : last + 2]), sights),
+                    layers=sight.layers, layers_last=sights[-1].layers if last != first else (),
                     moved=None if before is None else moved(before, sight.x),
                 )
             )  # fmt: skip
             before = sight.x
         return found
+
+    def _last(self, token: int | None, sights: Sequence[_Sight]) -> Snap | None:
+        """Return why the last of an emoji's several tokens was said, None where it has but one."""
+        if token is None or len(sights) == 1:
+            return None
+        return self._reader.snap(token, sights[-1].x, sights[-1].logits)
+
+    def _probability(self, tokens: Sequence[int], sights: Sequence[_Sight]) -> float:
+        """Return the probability of tokens one after the other, at T = 1."""
+        pairs = zip(tokens, sights, strict=True)
+        return float(np.exp(sum(one.logits[token] - log_sum_exp(one.logits[None, :])[0] for token, one in pairs)))
 
     def _look(self, seen: Pass, place: int) -> None:
         prefix = seen.ids[: place + 1]
