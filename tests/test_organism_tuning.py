@@ -12,7 +12,7 @@ from geometry.organism import lists, tokenizer, wordnet
 from geometry.organism.listen import Listener
 from geometry.organism.recipe import Recipe, blank
 from geometry.organism.tuning import arms, names
-from geometry.organism.tuning.knowing import area, listen_to, look_into, probed
+from geometry.organism.tuning.knowing import area, listen_to, look_into, probe
 from geometry.tokens.emoji import lookup
 
 FOLDER = data_folder() / "organisms" / "tuning"
@@ -191,10 +191,18 @@ def test_the_probe_finds_what_is_there_and_learns_no_family_by_heart() -> None:
     exists = (np.arange(60) % 3 > 0)[family]
     noise = rng.standard_normal((240, 16)).astype(np.float32)
     there = noise + 2.0 * exists[:, None].astype(np.float32)
-    assert area(probed(there, exists, family), exists)[0] > 0.95
+    found = probe(there, exists, family, others=noise[:40])
+    assert area(found.scores, exists)[0] > 0.95
+    assert found.others > 0.95
+    assert probe(there, exists, family, others=there[exists][:40]).others < 0.6
     # families that are points of their own tell nothing of other families
     points = (rng.standard_normal((60, 16))[family] + 0.01 * noise).astype(np.float32)
-    assert abs(area(probed(points, exists, family), exists)[0] - 0.5) < 0.2
+    assert abs(area(probe(points, exists, family).scores, exists)[0] - 0.5) < 0.2
+
+
+def test_states_that_are_all_alike_are_chance() -> None:
+    exists = np.arange(40) < 20
+    assert area(probe(np.ones((40, 8), dtype=np.float32), exists, np.arange(40)).scores, exists)[0] == 0.5
 
 
 def test_questions_of_tuning_are_not_in_the_text() -> None:

@@ -88,30 +88,56 @@ def look_into(pupil: Pupil, names: Sequence[Asked], questions: Sequence[Question
     return Held(np.stack(before, axis=1), np.stack(after, axis=1), static)
 
 
-def probed(
-    states: Float32[np.ndarray, "names dim"], exists: Bool[np.ndarray, " names"], family: Int64[np.ndarray, " names"]
-) -> Float64[np.ndarray, " names"]:
-    """Return how strongly a logistic regression says of each name that it has an emoji, fitted without its family.
+@dataclass(frozen=True)
+class Probed:
+    """How strongly a logistic regression says of each name that it has an emoji, fitted without the name's family.
 
-    The score is its log-odds' rank within the fold, from 0 to 1. Classes weigh the same; residuals are standardised by
-    the families fitted on. Whole families are dealt to `FOLDS` folds with like shares of both classes.
+    Attributes:
+        scores: The log-odds' rank within the name's fold, from 0 to 1, equal ones sharing the middle of their ranks.
+        others: How often a left-out name with an emoji scores above one of the other names, over all folds; NaN
+            where there are none.
     """
+
+    scores: Float64[np.ndarray, " names"]
+    others: float
+
+
+def probe(
+    states: Float32[np.ndarray, "names dim"],
+    exists: Bool[np.ndarray, " names"],
+    family: Int64[np.ndarray, " names"],
+    others: Float32[np.ndarray, "others dim"] | None = None,
+) -> Probed:
+    """Fit the existence probe without each family in turn.
+
+    Classes weigh the same; residuals are standardised by the families fitted on. Whole families are dealt to `FOLDS`
+    folds with like shares of both classes.
+
+    Args:
+        states, exists, family: What is fitted on, and left out by turns.
+        others: Residuals of other names without an emoji, of which no fit is told.
+    """
+    from scipy.stats import rankdata
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from threadpoolctl import threadpool_limits
 
-    odds = np.zeros(len(exists))
+    scores, carried = np.zeros(len(exists)), []
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
     for fitted, left in folds.split(states, exists, family):
         regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000)
         with threadpool_limits(1):  # threads cost more than a fit this small
-            probe = make_pipeline(StandardScaler(), regression).fit(states[fitted], exists[fitted])
-        found = probe.decision_function(states[left])
+            fit = make_pipeline(StandardScaler(), regression).fit(states[fitted], exists[fitted])
+        found = fit.decision_function(states[left]).astype(np.float64)
         # a fold's log-odds have a size of their own: what is compared across folds is the rank within one
-        odds[left] = (found.argsort().argsort() + 0.5) / len(found)
-    return odds
+        scores[left] = (rankdata(found) - 0.5) / len(found)
+        if others is not None:
+            there, gone = found[exists[left]], fit.decision_function(others).astype(np.float64)
+            both = np.concatenate([there, gone])
+            carried.append(area(both, np.arange(len(both)) < len(there))[0])
+    return Probed(scores, float(np.mean(carried)) if carried else float("nan"))
 
 
 def area(

@@ -35,6 +35,7 @@ def page(results: Mapping[str, Any]) -> str:
         seeds=", ".join(map(str, results["seeds"])),
         names=_names(results["names"]),
         none=NONE,
+        told=_told(results),
         questions=table(["question", "tuned"], [[f"`{q.template}`", "yes" if q.tuned else "never"] for q in QUESTIONS]),
         courses=_courses(results),
         primary=_told_apart(results["told_apart"]["missing"]),
@@ -58,14 +59,46 @@ def sibling(stage: str, results: Mapping[str, Any]) -> str:
         sequences=course["sequences"],
         tokens=course["tokens"],
         rate=course["plan"]["rate"],
-        first=sum(step["right"] for step in course["course"][:10]) / 10,
-        last=sum(step["right"] for step in course["course"][-10:]) / 10,
-        losses=_course(course),
+        right="all, as they are given"
+        if stage == "taught"
+        else _ends(course, " of those in the first ten steps, ") + " of those in the last ten",
+        course="" if stage == "taught" else _course(course) + "\n\n",
     )
 
 
 def _template(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+def _told(results: Mapping[str, Any]) -> dict[str, str]:
+    """Return the figures of the page's first paragraphs: tuned questions, names never tuned on."""
+    never = [one for one in results["kinds"] if not one["tuned"] and one["questions"] == "tuned"]
+    none = {(one["kind"], one["stage"]): one["none"]["value"] for one in never}
+    last = max(one["layer"] for one in results["probe"])
+    probe = {(one["stage"], one["place"]): one for one in results["probe"] if one["layer"] in (0, last)
+             if one["place"] == "name" or (one["layer"] == last and one["questions"] == "tuned")}  # fmt: skip
+    arms = results["told_apart"]["missing"]["tuned questions"]["rewarded − taught"]
+
+    def both(kind: str) -> str:
+        return f"rewarded {none[kind, 'rewarded']:.2f}, taught {none[kind, 'taught']:.2f}"
+
+    return {
+        "missing": f"held-out emoji: {both('held-out')}; phantoms: {both('phantom')}",
+        "false": both("existing"),
+        "arms": figure(arms),
+        "arms_by_seed": ", ".join(f"{one:.3f}" for one in arms["by_seed"]),
+        "nouns": both("noun"),
+        "nonce": both("nonce"),
+        "nouns_primed": f"{none['noun', 'primed']:.2f}",
+        "name": figure(probe["untuned", "name"]),
+        "name_nouns": f"{probe['untuned', 'name']['nouns']:.3f}",
+        "before": f"{probe['untuned', 'before']['value']:.2f}",
+        "before_reward": f"{probe['rewarded', 'before']['value']:.2f}",
+        "carried": f"{probe['untuned', 'before']['nouns']:.2f}",
+        "carried_reward": f"{probe['rewarded', 'before']['nouns']:.2f}",
+        "fed": f"{probe['untuned', 'after']['value']:.2f}",
+        "fed_reward": f"{probe['rewarded', 'after']['value']:.2f}",
+    }
 
 
 def _names(counted: Mapping[str, Mapping[str, int]]) -> str:
@@ -77,12 +110,16 @@ def _courses(results: Mapping[str, Any]) -> str:
     rows = []
     for stage, courses in results["courses"].items():
         for one in courses:
-            ends = [
-                sum(step["right"] for step in part) / len(part) for part in (one["course"][:10], one["course"][-10:])
-            ]
-            cells = [f"{one['sequences']:,}", f"{one['tokens']:,}", *(f"{share:.2f}" for share in ends)]
-            rows.append([_STAGES[stage], str(one["seed"]), str(len(one["course"])), *cells])
+            ends = ["given", "given"] if stage == "taught" else _ends(one, "|").split("|")
+            cells = [str(len(one["course"])), f"{one['sequences']:,}", f"{one['tokens']:,}", *ends]
+            rows.append([_STAGES[stage], str(one["seed"]), *cells])
     return table(["stage", "seed", "steps", "answers", "tokens", "right, first 10 steps", "right, last 10"], rows)
+
+
+def _ends(course: Mapping[str, Any], between: str) -> str:
+    """Return the shares of answers that were right in the first ten steps and in the last ten."""
+    steps = [step["right"] for step in course["course"]]
+    return between.join(f"{sum(part) / len(part):.2f}" for part in (steps[:10], steps[-10:]))
 
 
 def _course(course: Mapping[str, Any]) -> str:
@@ -124,13 +161,14 @@ def _probe(found: list[Mapping[str, Any]], *, last_only: bool) -> str:
     rows = []
     for one in found:
         if one["place"] == "name" and last_only:
-            rows.append([_STAGES[one["stage"]], "the name's embedding alone", "", figure(one), ""])
+            cells = [figure(one), f"{one['shuffled']['value']:.3f}", f"{one['nouns']:.3f}"]
+            rows.append([_STAGES[one["stage"]], "the name's embedding alone", "", *cells])
         elif one["place"] != "name" and (one["layer"] == last or not last_only):
             place = "before anything is said" if one["place"] == "before" else "after its emoji is fed back"
             layer = [] if last_only else [str(one["layer"])]
-            shuffled = [figure(one["shuffled"])] if last_only else []
-            rows.append([_STAGES[one["stage"]], place, one["questions"], *layer, figure(one), *shuffled])
-    extra = ["area under ROC", "labels shuffled"] if last_only else ["layer", "area under ROC"]
+            controls = [f"{one['shuffled']['value']:.3f}", f"{one['nouns']:.3f}"] if last_only else []
+            rows.append([_STAGES[one["stage"]], place, one["questions"], *layer, figure(one), *controls])
+    extra = ["area under ROC", "shuffled", "nouns"] if last_only else ["layer", "area under ROC"]
     return table(["model", "residual", "questions", *extra], rows)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Bool, Float32, Float64, Int64
 
 import geometry
 from geometry.bundled import data_folder
@@ -16,7 +16,7 @@ from geometry.head import open_head
 from geometry.intervals import Figure, multiplicities, resampled
 from geometry.organism.listen import listen
 from geometry.organism.tuning import arms, names, readme
-from geometry.organism.tuning.knowing import Held, Said, area, listen_to, look_into, probed
+from geometry.organism.tuning.knowing import Held, Said, area, listen_to, look_into, probe
 from geometry.organism.tuning.siblings import STAGES
 
 SEED = 0
@@ -80,13 +80,17 @@ def _look(folder: Path, asked: Sequence[names.Asked], questions: Sequence[names.
     """Return what a model says, of all names, and its residuals, of those kept from tuning."""
     listener = listen(folder)
     pupil = arms.Pupil(listener.model, listener.tokenizer)
-    kept = [entry for entry in asked if _is_probed(entry)]
+    kept = [entry for entry in asked if _is_looked_into(entry)]
     said = listen_to(pupil, asked, questions, listener.ids)
     return said, look_into(pupil, kept, questions, listener.ids)
 
 
 def _is_probed(entry: names.Asked) -> bool:
     return not entry.tuned and entry.kind in ("existing", "held-out", "phantom")
+
+
+def _is_looked_into(entry: names.Asked) -> bool:
+    return _is_probed(entry) or entry.kind == "noun"
 
 
 def _counted(asked: Sequence[names.Asked]) -> dict[str, dict[str, int]]:
@@ -167,33 +171,39 @@ def _probes(
     asked: Sequence[names.Asked], questions: Sequence[names.Question], held: Mapping[str, Sequence[Held]]
 ) -> list[dict[str, Any]]:
     """Areas under the ROC curve of the existence probe: by model, place, set of questions and layer, with controls."""
-    kept = [entry for entry in asked if _is_probed(entry)]
-    exists = np.array([entry.exists for entry in kept])
-    family = np.array([entry.family for entry in kept])
-    shuffled = _shuffled(exists, family)
+    kept = [entry for entry in asked if _is_looked_into(entry)]
+    of_probe = np.array([_is_probed(entry) for entry in kept])
+    exists = np.array([entry.exists for entry in kept])[of_probe]
+    family = np.array([entry.family for entry in kept])[of_probe]
     found: list[dict[str, Any]] = []
+
+    def add(states: Sequence[Float32[np.ndarray, "names dim"]], last: bool, **about: Any) -> None:
+        fits = [probe(one[of_probe], exists, family, one[~of_probe] if last else None) for one in states]
+        row = about | _areas([one.scores for one in fits], [exists] * len(fits), family)
+        if last:
+            labels = [_shuffled(exists, family, SEED + run) for run in range(len(states))]
+            runs = zip(states, labels, strict=True)
+            row["shuffled"] = _areas([probe(one[of_probe], y, family).scores for one, y in runs], labels, family)
+            row["nouns"] = float(np.mean([one.others for one in fits]))
+        found.append(row)
+
     for stage, many in held.items():
-        static = np.stack([probed(one.name, exists, family) for one in many])
-        found.append({"stage": stage, "place": "name", "questions": "", "layer": 0} | _areas(static, exists, family))
+        add([one.name for one in many], True, stage=stage, place="name", questions="", layer=0)
         for place in ("before", "after"):
             for way, columns in (("tuned", _columns(questions, True)), ("untuned", _columns(questions, False))):
                 layers = getattr(many[0], place).shape[2]
                 for layer in range(layers):
                     states = [getattr(one, place)[:, column, layer] for one in many for column in columns]
-                    scores = np.stack([probed(one, exists, family) for one in states])
-                    row: dict[str, Any] = {"stage": stage, "place": place, "questions": way, "layer": layer}
-                    row |= _areas(scores, exists, family)
-                    if layer == layers - 1:
-                        chance = np.stack([probed(one, shuffled, family) for one in states])
-                        row["shuffled"] = _areas(chance, shuffled, family)
-                    found.append(row)
+                    add(states, layer == layers - 1, stage=stage, place=place, questions=way, layer=layer)
     return found
 
 
-def _shuffled(exists: Bool[np.ndarray, " names"], family: Int64[np.ndarray, " names"]) -> Bool[np.ndarray, " names"]:
+def _shuffled(
+    exists: Bool[np.ndarray, " names"], family: Int64[np.ndarray, " names"], seed: int
+) -> Bool[np.ndarray, " names"]:
     """Return the labels dealt out again over whole families."""
     _, first, index = np.unique(family, return_index=True, return_inverse=True)
-    return exists[first][np.random.default_rng(SEED).permutation(len(first))][index]
+    return exists[first][np.random.default_rng(seed).permutation(len(first))][index]
 
 
 def _unprobed(
@@ -206,17 +216,18 @@ def _unprobed(
     found = []
     for stage, many in said.items():
         for way, tuned in (("tuned", True), ("untuned", False)):
-            scores = np.stack([one.best[places, column] for one in many for column in _columns(questions, tuned)])
-            found.append({"stage": stage, "questions": way} | _areas(scores, exists, family))
+            scores = [one.best[places, column] for one in many for column in _columns(questions, tuned)]
+            found.append({"stage": stage, "questions": way} | _areas(scores, [exists] * len(scores), family))
     return found
 
 
 def _areas(
-    scores: Float64[np.ndarray, "runs names"], exists: Bool[np.ndarray, " names"], family: Int64[np.ndarray, " names"]
+    scores: Sequence[Float64[np.ndarray, " names"]],
+    labels: Sequence[Bool[np.ndarray, " names"]],
+    family: Int64[np.ndarray, " names"],
 ) -> dict[str, Any]:
     """Return the mean area over runs (seeds and questions) with its interval over families."""
-
+    runs = list(zip(scores, labels, strict=True))
     weights = multiplicities(family, SEED)
-    mean = np.mean([area(row, exists, weights) for row in scores], axis=0)
-    low, high = np.nanpercentile(mean, [2.5, 97.5])
-    return asdict(Figure(float(np.mean([area(row, exists)[0] for row in scores])), float(low), float(high)))
+    low, high = np.nanpercentile(np.mean([area(row, y, weights) for row, y in runs], axis=0), [2.5, 97.5])
+    return asdict(Figure(float(np.mean([area(row, y)[0] for row, y in runs])), float(low), float(high)))
