@@ -54,7 +54,8 @@ def _tell(options: argparse.Namespace) -> None:
     from geometry.readings.tables import lens_tables
     from geometry.residuals import read_residuals
 
-    head, residuals = None, {}
+    if options.output is not None and options.output.exists() and not options.output.is_dir():
+        raise GeometryError(f"{options.output} is a file; -o takes a folder, which is made if it is not there")
     if options.residuals is not None:
         head = geo.open_head(options.head)
         residuals = {arm: read_residuals(options.residuals / f"{arm}.safetensors") for arm in PROMPTS}
@@ -77,14 +78,15 @@ def _tell(options: argparse.Namespace) -> None:
         first = geo.lens(
             head, states, positions=[places[0]], track=TRACKED, concept=f"{SUMS[arm]} + {options.third}", seed=SEED
         )
-        print(f"\n{arm}: {PROMPTS[arm] if options.residuals is None else states.source}")
+        prompt = PROMPTS[arm] if options.residuals is None else states.about.get("prompt")
+        print(f"\n{arm}: {prompt or states.source}")
         for table in (next(iter(lens_tables(steps))), *list(lens_tables(first))[1:]):
             print(table.text() + "\n")
         if options.output is not None:
             options.output.mkdir(parents=True, exist_ok=True)
             save(steps.figure(), options.output / f"{arm}.png")
         cells = {"steps": list(steps.cells()), "first": list(first.cells())}
-        record["arms"][arm] = {"prompt": PROMPTS[arm], "residuals": states.source, **cells}
+        record["arms"][arm] = {"prompt": prompt, "residuals": states.source, **cells}
     if options.output is not None:
         text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
         replace_file(options.output / "story.json", (text + "\n").encode())
