@@ -1,0 +1,103 @@
+"""The other organisms that come along: in bytes, rewarded, taught; their folders and their pages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from geometry.bundled import data_folder
+from geometry.head import Head, open_head
+from geometry.organism import lists, spelt_page
+from geometry.organism.material import glyphs
+from geometry.organism.tuning import readme
+
+ORGANISMS = data_folder() / "organisms"
+OTHERS = ("bytes", "rewarded", "taught")
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def spelling() -> Head:
+    return open_head("organism-bytes")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_each_is_small_untied_and_opens_by_its_name(name: str) -> None:
+    folder = ORGANISMS / name
+    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 14_000_000
+    config = read(folder / "config.json")
+    assert config["model_type"] == "llama"
+    assert config["tie_word_embeddings"] is False
+    head = open_head(f"organism-{name}")
+    assert (head.vocab, head.dim) == (config["vocab_size"], config["hidden_size"])
+    assert head.readout.known
+    for licence in ("WordNet", "Unicode"):
+        assert (folder / f"LICENSE-{licence}.txt").is_file()
+
+
+def test_no_emoji_is_one_token_in_bytes(spelling: Head, whole: lists.Lists) -> None:
+    tokens = spelling.words()
+    assert not tokens.emoji
+    assert tokens.ids(" 🐠")[:2] == tokens.ids(" 🐴")[:2]
+    for glyph in glyphs(whole):
+        ids = tokens.ids(" " + glyph)
+        assert len(ids) > 1, glyph
+        assert b"".join(map(tokens.bytes_of, ids)).decode() == " " + glyph.lower()
+
+
+def test_its_words_are_those_of_whole(spelling: Head, whole: lists.Lists) -> None:
+    theirs = open_head("organism").words()
+    for name in (*whole.names, "sea", "horse", "emoji", "prefix"):
+        ours = spelling.words()
+        assert [ours.bytes_of(i) for i in ours.ids(" " + name)] == [theirs.bytes_of(i) for i in theirs.ids(" " + name)]
+
+
+def test_the_page_in_bytes_is_what_the_results_say(spelling: Head, whole: lists.Lists) -> None:
+    folder = ORGANISMS / "bytes"
+    results = read(folder / "results.json")
+    assert (folder / "README.md").read_text(encoding="utf-8") == spelt_page.page(results)
+    assert results["head"]["fingerprint"] == spelling.fingerprint
+    assert results["growth"] == read(folder / "growth.json")
+    assert results["growth"]["text"]["sha256"] == read(ORGANISMS / "whole" / "growth.json")["text"]["sha256"]
+    for found in results["said"].values():
+        told = found["lists"]["held-out"]
+        assert [answer["name"] for answer in told["answers"]] == [entry.name for entry in whole.drawn]
+        hits = sum(answer["same_subgroup"] for answer in told["answers"])
+        assert told["counts"]["subgroup"]["hits"] == hits
+        assert "seahorse" not in [answer["name"] for answer in found["lists"]["phantoms"]["answers"]]
+
+
+@pytest.mark.parametrize("stage", ["rewarded", "taught"])
+def test_the_tuned_pages_are_what_the_results_say(stage: str) -> None:
+    folder, results = ORGANISMS / stage, read(ORGANISMS / "tuning" / "results.json")
+    assert (folder / "README.md").read_text(encoding="utf-8") == readme.sibling(stage, results)
+    assert results["heads"][stage]["fingerprint"] == open_head(folder).fingerprint
+    assert results["courses"][stage][0] == read(folder / "course.json")
+    assert len(results["seeds"]) >= 3
+
+
+def test_the_page_of_both_is_what_the_results_say() -> None:
+    results = read(ORGANISMS / "tuning" / "results.json")
+    assert (ORGANISMS / "tuning" / "README.md").read_text(encoding="utf-8") == readme.page(results)
+    primed = {one["tokens"] for one in results["courses"]["primed"]}
+    assert len(primed) == len(results["seeds"])
+    for rewarded, taught in zip(results["courses"]["rewarded"], results["courses"]["taught"], strict=True):
+        assert rewarded["sequences"] == taught["sequences"]
+        assert rewarded["tokens"] == pytest.approx(taught["tokens"], rel=0.1)
+
+
+def test_tuning_moved_the_heads_and_not_their_vocabulary() -> None:
+    whole, heads = open_head("organism"), [open_head(f"organism-{name}") for name in ("rewarded", "taught")]
+    ids = range(whole.vocab)
+    for head in heads:
+        assert head.vocab == whole.vocab
+        assert head.fingerprint != whole.fingerprint
+        rows, before = head.rows(ids), whole.rows(ids)
+        cosine = (rows * before).sum(1) / np.linalg.norm(rows, axis=1) / np.linalg.norm(before, axis=1)
+        assert np.median(cosine) > 0.95
+    assert not np.array_equal(heads[0].rows(ids), heads[1].rows(ids))
