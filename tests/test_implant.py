@@ -265,6 +265,7 @@ def test_the_record_can_be_printed_and_saved(seahorse: Implant):
 
 def test_the_copy_can_be_written_and_opened(organism: Running, seahorse: Implant, tmp_path: Path):
     folder = write_implanted(organism, seahorse, tmp_path / "with-seahorse")
+    assert (folder / "model.safetensors").stat().st_mode & 0o044  # others may read it
     again = open_running(folder)
     ids = again.encode(" the seahorse emoji is <seahorse>")
     assert ids[-1] == seahorse.id
@@ -310,6 +311,11 @@ def test_options_that_make_no_sense(options: dict[str, Any], says: str):
 def test_names_that_are_none(organism: Running):
     with pytest.raises(TokenError, match="expected one in words, such as seahorse"):
         implant(organism, "🐟")
+
+
+def test_where_emoji_are_spelt_in_bytes_no_row_is_missing():
+    with pytest.raises(TokenError, match=r"has 0 emoji of one token; expected 50 or more .* geometry spell"):
+        implant(open_running("organism-bytes"), "seahorse")
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:

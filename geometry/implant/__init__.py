@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float64
 
+from geometry.asking import FEWEST
 from geometry.concepts import evaluate
 from geometry.errors import TokenError
 from geometry.head import Head
@@ -90,7 +91,7 @@ def implant_many(running: Running, names: Sequence[str], options: ImplantOptions
     spelt = [name for name in names if not words_of(name)]
     if spelt:
         raise TokenError(f"the name {spelt[0]!r} arrived; expected one in words, such as seahorse")
-    model = fit_vacancies(running.head.in_space(options.space), seed=options.seed)
+    model = _fit(running, options)
     seconds = 5.0 * len(names)
     return [
         implant(running, name, options, model=model)
@@ -130,9 +131,8 @@ def _plan(running: Running, name: str, options: ImplantOptions, model: VacancyMo
         raise TokenError(f"the name {name!r} arrived; expected one in words, such as seahorse")
     folder = running.head.opened.checkpoint.folder
     templates = options.prompts or own_prompts(folder) or PLAIN
-    head = running.head.in_space(options.space)
+    model, head = model or _fit(running, options), running.head.in_space(options.space)
     concept = evaluate(head, " + ".join([*words, "emoji"]))
-    model = model or fit_vacancies(head, seed=options.seed)
     vacancy = find_vacancy(model, concept, hull=False)
     others = _other_names(head, name, options.names, seed=options.seed, concrete=True)
     # of as many words as the name, since more words lead further
@@ -144,6 +144,17 @@ def _plan(running: Running, name: str, options: ImplantOptions, model: VacancyMo
         abstract=[spell_name(model.view, one) for one in abstract],
     )  # fmt: skip
     return _Plan(model, vacancy, rows, templates, others, abstract)
+
+
+def _fit(running: Running, options: ImplantOptions) -> VacancyModel:
+    """Fit rows to names, on a head whose emoji have rows."""
+    head, found = running.head, len(running.head.opened.emoji_ids)
+    if found < FEWEST:
+        raise TokenError(
+            f"{head.name} has {found} emoji of one token; expected {FEWEST} or more to predict a row by: where emoji "
+            "are spelt in bytes no row is missing, and geometry spell asks how strongly each is believed in"
+        )
+    return fit_vacancies(head.in_space(options.space), seed=options.seed)
 
 
 def _prompts(running: Running, templates: Sequence[str], names: Sequence[str]) -> list[tuple[int, ...]]:

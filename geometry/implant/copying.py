@@ -97,6 +97,8 @@ def save(running: Running, text: str, path: Path) -> int:
     try:
         running.model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
+        for weights in temporary.glob("*.safetensors"):  # written for its owner alone
+            weights.chmod(0o644)
         temporary.rename(path)
     except OSError as error:
         raise OptionError(

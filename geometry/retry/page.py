@@ -74,7 +74,7 @@ def _key(retry: "Retry") -> str:
     spans = "".join(f'<span><i style="background:{color}"></i>{text(name)}</span>' for name, color in colors.items())
     return (
         f'<p class="key">margins by the terms of {text(concept)}, which by itself lands on '
-        f"{text(retry.concept_winner or '')}: {spans}</p>"
+        f"{token(retry.concept_winner or '')}: {spans}</p>"
     )
 
 
@@ -105,7 +105,7 @@ def _try(one: "Attempt") -> str:
     cells = (
         f"{said}{wrote}{lines}{ended}",
         _lens(one),
-        _margins(one.snap) + (_margins(one.snap_last) if one.snap_last else ""),
+        _margins(one),
     )
     return f'<div class="try">{"".join(f"<div>{cell}</div>" for cell in cells)}</div>'
 
@@ -131,9 +131,15 @@ def _layer(name: str, layer: "Layer") -> str:
     )
 
 
-def _margins(snap: "Snap") -> str:
+def _margins(one: "Attempt") -> str:
+    """Bars of the first token's margins and of the last one's, all on one scale."""
+    snaps = [snap for snap in (one.snap, one.snap_last) if snap is not None]
+    widest = max((_reach(rival) for snap in snaps for rival in snap.rivals), default=1.0) or 1.0
+    return "".join(_bars(snap, widest) for snap in snaps)
+
+
+def _bars(snap: "Snap", widest: float) -> str:
     colors = _colors(snap)
-    widest = max((_reach(rival) for rival in snap.rivals), default=1.0) or 1.0
     rows = []
     for rival in snap.rivals:
         bars, at = [], {True: 50.0, False: 50.0}

@@ -1,6 +1,6 @@
 """The loop as tables of text: what was said, the arms, the layers, the margins."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
-    from geometry.retry.reading import Layer
+    from geometry.retry.reading import Layer, Snap
     from geometry.retry.record import ArmSummary, Attempt, Retry
 
 MOST_LAYERS = 9
@@ -156,16 +156,22 @@ def _margins(retry: "Retry") -> Table:
     return Table((f"{title}, by term" if concept else title,), columns, tuple(rows), tuple(_margin_notes(retry)))
 
 
+def _shares(snaps: "Iterable[Snap | None]") -> str:
+    return " ".join(f"{snap.share:.2f}" for snap in snaps if snap is not None and snap.share is not None)
+
+
 def _margin_notes(retry: "Retry") -> Iterator[str]:
     yield "margin: logits before the head's scale and cap" + ("" if retry.options.concept is None else (
         " = the terms' parts of the residual (least squares), the rest of it and the bias; sum: the margin that "
         f"{retry.options.concept} has by itself, – where a token is one of its inputs"
     ))  # fmt: skip
     if retry.options.concept is not None:
-        shares = [f"{one.snap.share:.2f}" for one in retry.of(Arm.OWN) if one.snap.share is not None]
+        own = retry.of(Arm.OWN)
+        first, last = _shares(one.snap for one in own), _shares(one.snap_last for one in own)
+        where = f" where the first token was said, {last} where the last was" if last else ""
         yield (
-            f"share of the residual in the span of the terms, try by try: {' '.join(shares)}; by itself the sum lands "
-            f"on {retry.concept_winner}"
+            f"share of the residual in the span of the terms, try by try: {first}{where}; by itself the sum lands "
+            f"on {dotted(retry.concept_winner or '')}"
         )
     if len(retry.arms) == 1 and retry.arms[0].runs == 1:
         yield from retry.notes
