@@ -44,7 +44,10 @@ def _lists(options: argparse.Namespace) -> None:
     from geometry.organism import lists, wordnet
     from geometry.organism.tuning import names
 
-    tokenizer = Tokenizer.from_file(str(options.base / "tokenizer.json"))
+    path = options.base / "tokenizer.json"
+    if not path.is_file():
+        raise GeometryError(f"no tokenizer.json in {options.base}: expected the organism that is to be tuned")
+    tokenizer = Tokenizer.from_file(str(path))
     found = names.draw(lists.read(options.base / "lists"), wordnet.read(), tokenizer, SPLIT)
     if (options.lists / "names.tsv").is_file() and names.read(options.lists) != found:
         raise GeometryError(

@@ -91,6 +91,24 @@ def test_the_page_of_both_is_what_the_results_say() -> None:
         assert rewarded["tokens"] == pytest.approx(taught["tokens"], rel=0.1)
 
 
+def test_what_is_told_apart_is_what_the_kinds_of_names_say() -> None:
+    results = read(ORGANISMS / "tuning" / "results.json")
+    counts = {kind: one["never"] for kind, one in results["names"].items()}
+    for way in ("tuned", "untuned"):
+        for stage in ("primed", "rewarded", "taught"):
+            none = {
+                one["kind"]: one["none"]["value"]
+                for one in results["kinds"]
+                if not one["tuned"] and (one["questions"], one["stage"]) == (way, stage)
+            }
+            for missing, kinds in (("missing", ("held-out", "phantom")), ("nonce", ("nonce",)), ("noun", ("noun",))):
+                mean = np.average([none[kind] for kind in kinds], weights=[counts[kind] for kind in kinds])
+                found = results["told_apart"][missing][f"{way} questions"][stage]
+                assert found["value"] == pytest.approx(mean - none["existing"])
+                assert np.mean(found["by_seed"]) == pytest.approx(found["value"])
+                assert found["low"] < found["value"] < found["high"]
+
+
 def test_tuning_moved_the_heads_and_not_their_vocabulary() -> None:
     whole, heads = open_head("organism"), [open_head(f"organism-{name}") for name in ("rewarded", "taught")]
     ids = range(whole.vocab)

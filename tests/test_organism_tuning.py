@@ -1,5 +1,6 @@
 """The tuned siblings: their lists, the two arms on a toy model, and the measures where the truth is known."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -7,11 +8,12 @@ import pytest
 import torch
 
 from geometry.bundled import data_folder
+from geometry.errors import GeometryError
 from geometry.intervals import multiplicities
 from geometry.organism import lists, tokenizer, wordnet
 from geometry.organism.listen import Listener
 from geometry.organism.recipe import Recipe, blank
-from geometry.organism.tuning import arms, names
+from geometry.organism.tuning import arms, names, siblings
 from geometry.organism.tuning.knowing import area, listen_to, look_into, probe
 from geometry.tokens.emoji import lookup
 
@@ -214,3 +216,15 @@ def test_questions_of_tuning_are_not_in_the_text() -> None:
         end = question.template.split("}")[1].strip()
         if question.tuned:
             assert start not in everything or end not in everything
+
+
+def test_only_seeds_tuned_to_their_end_are_measured(tmp_path: Path) -> None:
+    with pytest.raises(GeometryError, match=r"holds no seed that is tuned to its end: .*tune --seed 1 does it"):
+        siblings.finished(tmp_path)
+    for place in ("3/primed", "3/rewarded", "3/taught", "10/primed", "10/rewarded", "10/taught", "notes"):
+        (tmp_path / place).mkdir(parents=True)
+        (tmp_path / place / "course.json").touch()
+    assert siblings.finished(tmp_path) == [3, 10]
+    (tmp_path / "10" / "taught" / "course.json").unlink()
+    with pytest.raises(GeometryError, match=r"holds no 10/taught .*tune --seed 10"):
+        siblings.finished(tmp_path)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64
 
+from geometry.errors import GeometryError
 from geometry.linalg import log_sum_exp
 from geometry.organism.lists import fill
 from geometry.tokens.emoji import Emoji, lookup
@@ -69,7 +70,13 @@ class Listener:
 
 
 def listen(folder: Path) -> Listener:
-    """Open an organism as a running model."""
+    """Open an organism as a running model.
+
+    Raises:
+        GeometryError: There is none.
+    """
+    if not (folder / "config.json").is_file():
+        raise GeometryError(f"no organism in {folder}: expected a folder with config.json, weights and tokenizer.json")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import geometry
+from geometry.atomic import replace_file
 from geometry.choices import SPACES
 from geometry.head import Head, open_head
 from geometry.organism import agreement, answers, lists, readme, spelt, spelt_page
@@ -63,10 +64,10 @@ def write(folder: Path, docs: Path | None = None) -> None:
     """Measure an organism and write ``results.json``, ``README.md`` and, where asked, ``default-space.md``."""
     results = measure(folder)
     text = json.dumps(results, ensure_ascii=False, indent=1)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(readme.organism(results), encoding="utf-8")
+    replace_file(folder / "results.json", (text + "\n").encode())
+    replace_file(folder / "README.md", readme.organism(results).encode())
     if docs is not None:
-        (docs / "default-space.md").write_text(readme.default_space(results), encoding="utf-8")
+        replace_file(docs / "default-space.md", readme.default_space(results).encode())
 
 
 def write_spelt(folder: Path, whole: Path) -> None:
@@ -78,8 +79,8 @@ def write_spelt(folder: Path, whole: Path) -> None:
     """
     results = measure_spelt(folder, whole)
     text = json.dumps(results, ensure_ascii=False, indent=1)
-    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(spelt_page.page(results), encoding="utf-8")
+    replace_file(folder / "results.json", (text + "\n").encode())
+    replace_file(folder / "README.md", spelt_page.page(results).encode())
     for licence in whole.glob("LICENSE-*"):
         shutil.copyfile(licence, folder / licence.name)
 

@@ -11,13 +11,14 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 import geometry
+from geometry.atomic import replace_file
 from geometry.bundled import data_folder
 from geometry.head import open_head
 from geometry.intervals import Figure, multiplicities, resampled
 from geometry.organism.listen import listen
 from geometry.organism.tuning import arms, names, readme
 from geometry.organism.tuning.knowing import Held, Said, area, listen_to, look_into, probe
-from geometry.organism.tuning.siblings import STAGES
+from geometry.organism.tuning.siblings import STAGES, finished
 
 SEED = 0
 """Of resamples and shuffles."""
@@ -36,10 +37,10 @@ def write(base: Path, lists: Path, run: Path) -> None:
         for licence in base.glob("LICENSE-*"):
             shutil.copyfile(licence, folder / licence.name)
         results["heads"][stage] = open_head(folder).to_dict()
-        (folder / "README.md").write_text(readme.sibling(stage, results), encoding="utf-8")
+        replace_file(folder / "README.md", readme.sibling(stage, results).encode())
     text = json.dumps(results, ensure_ascii=False, indent=1)
-    (lists / "results.json").write_text(text + "\n", encoding="utf-8")
-    (lists / "README.md").write_text(readme.page(results), encoding="utf-8")
+    replace_file(lists / "results.json", (text + "\n").encode())
+    replace_file(lists / "README.md", readme.page(results).encode())
 
 
 def measure(base: Path, lists: Path, run: Path) -> dict[str, Any]:
@@ -49,9 +50,12 @@ def measure(base: Path, lists: Path, run: Path) -> dict[str, Any]:
         base: The organism before any tuning.
         lists: Where the names and questions lie.
         run: ``<seed>/<stage>/``, from `geometry.organism.tuning.siblings.tune`.
+
+    Raises:
+        GeometryError: No seed was tuned there, or one not to its end.
     """
     asked, questions = names.read(lists), names.read_questions(lists)
-    seeds = sorted(int(path.name) for path in run.iterdir() if path.name.isdigit())
+    seeds = finished(run)
     said: dict[str, list[Said]] = {stage: [] for stage in STAGES}
     held: dict[str, list[Held]] = {"untuned": [_look(base, asked, questions)[1]], **{stage: [] for stage in STAGES}}
     courses: dict[str, list[Any]] = {stage: [] for stage in STAGES}

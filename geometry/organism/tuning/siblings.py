@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from geometry.atomic import replace_file
+from geometry.errors import GeometryError
 from geometry.organism.listen import listen
 from geometry.organism.recipe import export
 from geometry.organism.tuning import arms, names
@@ -31,15 +33,38 @@ def tune(
     questions = [question for question in every if question.tuned]
     folder = run / str(seed)
     first = listen(base)
-    if not (folder / "primed" / "course.json").is_file():
+    if not _course(folder / "primed").is_file():
         pupil = arms.Pupil(arms.untied(first.model), first.tokenizer)
         steps = arms.prime(pupil, asked, questions, plan, seed, before=first)
         _kept(pupil, folder / "primed", steps, plan, seed, say)
     primed = listen(folder / "primed")
     for stage, arm in (("rewarded", arms.reward), ("taught", arms.teach)):
-        if not (folder / stage / "course.json").is_file():
+        if not _course(folder / stage).is_file():
             pupil = arms.Pupil(copy.deepcopy(primed.model), primed.tokenizer)
             _kept(pupil, folder / stage, arm(pupil, asked, questions, plan, seed), plan, seed, say)
+
+
+def finished(run: Path) -> list[int]:
+    """Return the seeds that were tuned, each in both arms.
+
+    Raises:
+        GeometryError: There are none, or one is not whole.
+    """
+    seeds = sorted(int(path.name) for path in run.glob("*") if path.name.isdigit())
+    lacking = [
+        f"{seed}/{stage}" for seed in seeds for stage in STAGES if not _course(run / str(seed) / stage).is_file()
+    ]
+    if lacking or not seeds:
+        raise GeometryError(
+            f"{run} holds no {lacking[0] if lacking else 'seed'} that is tuned to its end: python "
+            f"scripts/tune_organisms.py tune --seed {lacking[0].split('/')[0] if lacking else 1} does it"
+        )
+    return seeds
+
+
+def _course(folder: Path) -> Path:
+    """Return the file that is written last, so that it marks a whole folder."""
+    return folder / "course.json"
 
 
 def _kept(
@@ -50,7 +75,7 @@ def _kept(
     seed: int,
     say: Callable[[str], None],
 ) -> None:
-    """Take the steps and keep the model with its course; the course is written last, so it marks a whole folder."""
+    """Take the steps and keep the model with its course."""
     course: list[dict[str, Any]] = []
     for step in steps:
         course.append(asdict(step))
@@ -60,4 +85,4 @@ def _kept(
     record = {"seed": seed, "plan": asdict(plan), "sequences": 0, "tokens": 0, "course": course}
     for key in ("sequences", "tokens"):
         record[key] = sum(step[key] for step in course)
-    (folder / "course.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    replace_file(_course(folder), (json.dumps(record, indent=1) + "\n").encode())
