@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from geometry.implant.record import Implant
+from geometry.live.record import shown
 from geometry.tables import Column, Table
 
 LEVEL = 0.05
@@ -33,9 +34,9 @@ def _row(one: Implant) -> tuple[str, ...]:
     before = [asked.before_text.strip() for asked in one.asked]
     most = max(dict.fromkeys(before), key=before.count)
     return (
-        _brief(predicted.own.probability), f"{predicted.own.first:.0%}", f"{predicted.own.rank:,.0f}",
+        shown(predicted.own.probability), f"{predicted.own.first:.0%}", f"{predicted.own.rank:,.0f}",
          f"{predicted.lead:+.2f}", f"{other.p_probability:.3f}", f"{other.p_lead:.3f}", f"{abstract.p_lead:.3f}",
-        _brief(long.own.probability), f"{one.name}  {most}",
+        shown(long.own.probability), f"{one.name}  {most}",
     )  # fmt: skip
 
 
@@ -60,7 +61,3 @@ def _notes(found: Sequence[Implant]) -> list[str]:
 
 def _reached(found: Sequence[Implant], control: str, what: str) -> int:
     return sum((getattr(one.kind(control), what) or 1.0) <= LEVEL for one in found)
-
-
-def _brief(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.0005 or value == 0 else f"{value:.0e}"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from geometry.implant.measuring import Share
+from geometry.live.record import shown
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -41,7 +42,7 @@ def _prompts(implant: "Implant") -> Table:
         Column("said before", "left"),
     )
     rows = tuple(
-        (_share(one.probability), f"{one.rank:,}", dotted(one.prompt), _share(one.before_probability),
+        (shown(one.probability), f"{one.rank:,}", dotted(one.prompt), shown(one.before_probability),
          dotted(one.before_text))
         for one in implant.asked
     )  # fmt: skip
@@ -96,16 +97,12 @@ def implant_notes(implant: "Implant") -> Iterator[str]:
 
 
 def _three(share: Share) -> tuple[str, str, str]:
-    return _share(share.probability), f"{share.first:.0%}", f"{share.rank:,.0f}"
+    return shown(share.probability), f"{share.first:.0%}", f"{share.rank:,.0f}"
 
 
 def _compare(one: "Kind") -> tuple[str, ...]:
-    others = (_share(one.others.probability), f"{one.others.first:.0%}")
+    others = (shown(one.others.probability), f"{one.others.first:.0%}")
     return (*_three(one.own), *others, f"{one.lead:+.2f}", _p(one.p_probability), _p(one.p_lead))
-
-
-def _share(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.0005 or value == 0 else f"{value:.0e}"
 
 
 def _p(value: float | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from geometry.figures.colors import SERIES
+from geometry.live.record import shown
 from geometry.pages import notes, page, text, token
 from geometry.retry.arms import Arm
 from geometry.retry.tables import ARM_WORDS, ends_of, shown_layers
@@ -92,7 +93,7 @@ def _try(one: "Attempt") -> str:
         if before.strip() or after or not emoji
         else ""
     )
-    facts = [f"try {one.step}", f"P {one.probability:.3f}"]
+    facts = [f"try {one.step}", f"P {shown(one.probability)}"]
     if one.moved is not None:
         facts.append(f"moved {one.moved.degrees:.1f}° (|x−x′| {one.moved.distance:.2f})")
     if one.snap.share is not None:

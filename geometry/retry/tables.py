@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from geometry.live.record import shown
 from geometry.retry.arms import Arm
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
@@ -55,7 +56,7 @@ def _transcript(retry: "Retry") -> Table:
             (
                 str(one.step),
                 str(len(one.ids)),
-                f"{one.probability:.3f}",
+                shown(one.probability),
                 "–" if far is None else f"{far.degrees:.1f}°",
                 "–" if far is None else f"{far.distance:.2f}",
                 "" if one.end is None else one.end.value + (f": {one.phrase}" if one.phrase else ""),
