@@ -18,7 +18,7 @@ from geometry.implant.measuring import Share, pooled, reach, read_rows, shares
 from geometry.implant.options import PLAIN, own_prompts
 from geometry.implant.rows import make_rows
 from geometry.implant.several import several
-from geometry.implant.tables import KINDS
+from geometry.implant.tables import KINDS, already
 from geometry.linalg import unit
 from geometry.live.running import Running, open_running
 from geometry.names import name_sums, spell_name
@@ -306,6 +306,11 @@ def test_prompts_are_the_models_own_if_it_brings_some(tmp_path: Path, organism: 
 def test_options_that_make_no_sense(options: dict[str, Any], says: str):
     with pytest.raises(OptionError, match=says.replace("{", r"\{")):
         ImplantOptions(**options)
+
+
+def test_a_name_that_has_an_emoji_is_noted():
+    assert next(already(["seahorse", "octopus", "fox"])).startswith("octopus, fox: name or keyword of an emoji that")
+    assert not list(already(["seahorse", "zorp blick"]))
 
 
 def test_names_that_are_none(organism: Running):

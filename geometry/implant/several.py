@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from geometry.implant.record import Implant
+from geometry.implant.tables import already
 from geometry.live.record import shown
 from geometry.tables import Column, Table
 
@@ -47,6 +48,7 @@ def _notes(found: Sequence[Implant]) -> list[str]:
     first = found[0]
     chance = LEVEL * len(found)
     return [
+        *already([one.name for one in found]),
         "P, first, rank: after the prompts that name it; lead: mean ln p there less that after other names, in nats; "
         "p: against rows of other names; p abstract: of the lead, against abstract nouns by their own names; "
         "stretched: as long as the median emoji's row",

@@ -1,10 +1,12 @@
 """The implant as tables: the prompts one by one, and the rows compared."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from geometry.implant.measuring import Share
+from geometry.lexicon import Noun
 from geometry.live.record import shown
+from geometry.phantoms.catalogue import has_emoji
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -66,6 +68,7 @@ def _compared(implant: "Implant") -> Table:
 
 def implant_notes(implant: "Implant") -> Iterator[str]:
     """Yield what the tables' words mean, and what a reader should know of the answer."""
+    yield from already([implant.name])
     yield (
         f"P, first, rank: after {len(implant.asked)} prompts that name it; P′, first′: after the same prompts of "
         f"{len(implant.other_names)} names that have no emoji either; lead: mean ln p of the first less the second, in "
@@ -94,6 +97,16 @@ def implant_notes(implant: "Implant") -> Iterator[str]:
         f"the row: family-held-out R² {told.r2.value:.3f} [{told.r2.low:.3f} {told.r2.high:.3f}], names shuffled "
         f"{told.r2_shuffled[0]:.3f}; a row made from a name is near what names are near: compare, do not rank"
     )
+
+
+def already(names: Sequence[str]) -> Iterator[str]:
+    """Yield that some names are an emoji's, which is another question than that of a missing one."""
+    known = [name for name in names if has_emoji(Noun(name, "", True, ()))]
+    if known:
+        yield (
+            f"{', '.join(known)}: name or keyword of an emoji that exists; if the head has its row, that stays where "
+            "it is and took part in the fit"
+        )
 
 
 def _three(share: Share) -> tuple[str, str, str]:
