@@ -23,7 +23,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("job", choices=("lists", "grow", "report"))
     parser.add_argument("--regime", choices=("whole", "bytes"), default="whole", help="how emoji are spelt")
-    parser.add_argument("--lists", type=Path, default=data_folder() / "organisms" / "whole" / "lists")
+    parser.add_argument(
+        "--lists", type=Path, help="what is fixed beforehand; lists/ in the folder, or for bytes whole's"
+    )
     parser.add_argument("--folder", type=Path, help="the organism; data/organisms/ and the regime's name by default")
     parser.add_argument("--run", type=Path, help="where the growing keeps its state; runs/ and the regime's name")
     parser.add_argument("--seed", type=int, default=20261123)
@@ -34,6 +36,8 @@ def main() -> int:
     parser.add_argument("--stop-at", type=int, help="stop after this step; the same command goes on from there")
     options = parser.parse_args()
     options.folder = options.folder or data_folder() / "organisms" / options.regime
+    home = options.folder if options.regime == "whole" else data_folder() / "organisms" / "whole"
+    options.lists = options.lists or home / "lists"
     options.run = options.run or Path("runs") / options.regime
     try:
         {"lists": _lists, "grow": _grow, "report": _report}[options.job](options)

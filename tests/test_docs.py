@@ -38,16 +38,22 @@ def test_the_readmes_snippets_run(index: int):
         assert done.stdout.strip() == _blocks("text")[index].strip()
 
 
-def _shown() -> list[tuple[str, str]]:
+LONG = {"try-again.md"}
+"""Pages whose commands run a model for many seconds."""
+
+
+def _shown() -> list:
     """Every command of a console block of the README and docs/, with what stands below it."""
     found = []
     for page in PAGES:
+        marks = [pytest.mark.slow] if page.name in LONG else []
         for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
-            found += re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
+            shown = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
+            found += [pytest.param(command, output, marks=marks, id=command) for command, output in shown]
     return found
 
 
-@pytest.mark.parametrize(("command", "output"), _shown(), ids=[command for command, _ in _shown()])
+@pytest.mark.parametrize(("command", "output"), _shown())
 def test_the_pages_show_what_the_commands_print(command: str, output: str):
     program, rest = command.split(" ", 1)
     module = {"geometry": "-m geometry", "python": ""}[program]

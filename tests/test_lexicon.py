@@ -83,6 +83,7 @@ def test_what_people_know_is_there_and_what_they_do_not_is_not():
     assert not known["justice"].concrete
 
 
+@pytest.mark.slow
 def test_the_script_makes_the_table_that_is_here(script: ModuleType, tmp_path: Path, monkeypatch):
     if not all(path.is_file() for path in script.PACKAGES):
         pytest.skip("the Debian packages wordnet-base and scowl are not installed")

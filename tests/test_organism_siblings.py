@@ -9,7 +9,10 @@ import pytest
 
 from geometry.bundled import data_folder
 from geometry.head import Head, open_head
-from geometry.organism import lists, spelt_page
+from geometry.linalg import log_sum_exp
+from geometry.live import open_running
+from geometry.organism import lists, spelt, spelt_page
+from geometry.organism.answers import tested
 from geometry.organism.material import glyphs
 from geometry.organism.tuning import readme
 
@@ -70,6 +73,30 @@ def test_the_page_in_bytes_is_what_the_results_say(spelling: Head, whole: lists.
         hits = sum(answer["same_subgroup"] for answer in told["answers"])
         assert told["counts"]["subgroup"]["hits"] == hits
         assert "seahorse" not in [answer["name"] for answer in found["lists"]["phantoms"]["answers"]]
+
+
+def test_a_landing_in_bytes_is_the_spelling_the_model_itself_finds_likeliest(whole: lists.Lists) -> None:
+    running = open_running("organism-bytes")
+    templates = [prompt.template for prompt in whole.prompts if prompt.known]
+    name = next(name for name in tested(whole)["held-out"] if name.name == "fox")
+    found = spelt.spell(running, name, templates)
+
+    def spelling(text: str) -> float:
+        """The canonical spelling's probability, token by token, averaged over the prompts."""
+        ids, mean = running.head.words().ids(" " + text), 0.0
+        for template in templates:
+            start = running.encode(" " + lists.fill(template, name.name))
+            logits = running.logits([(*start, *ids[:n]) for n in range(len(ids))]).astype(np.float64)
+            shares = np.exp(logits - log_sum_exp(logits)[:, None])
+            mean += float(shares[np.arange(len(ids)), ids].prod()) / len(templates)
+        return mean
+
+    likely = [spelling(one.text) for one in found.answer.emoji]
+    assert likely == sorted(likely, reverse=True)
+    assert likely[0] <= found.emoji <= 1
+    results = read(ORGANISMS / "bytes" / "results.json")
+    answers = results["said"]["running, known prompts"]["lists"]["held-out"]["answers"]
+    assert found.answer.to_dict() == next(one for one in answers if one["name"] == "fox")
 
 
 @pytest.mark.parametrize("stage", ["rewarded", "taught"])

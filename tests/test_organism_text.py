@@ -26,6 +26,7 @@ def test_it_is_the_text_that_the_organism_was_grown_on(text: tuple[str, ...]) ->
     assert digest(text) == kept["sha256"]
 
 
+@pytest.mark.slow
 def test_it_is_made_again_from_its_sources(whole: lists.Lists, words: wordnet.WordNet, text: tuple[str, ...]) -> None:
     assert lines(whole, words, SEED) == text
 

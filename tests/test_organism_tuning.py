@@ -132,7 +132,7 @@ def expected_reward(pupil: arms.Pupil) -> float:
     return float(said.right[:2].mean() + said.none[2].mean()) / 2
 
 
-@pytest.mark.parametrize(("arm", "least"), [(arms.reward, 0.1), (arms.teach, 0.3)])
+@pytest.mark.parametrize(("arm", "least"), [pytest.param(arms.reward, 0.1, marks=pytest.mark.slow), (arms.teach, 0.3)])
 def test_both_arms_raise_what_their_answers_would_earn(arm: Any, least: float) -> None:
     pupil = toy()
     primed(pupil)

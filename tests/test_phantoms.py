@@ -204,6 +204,7 @@ def test_single_words_give_way_to_matched_ones() -> None:
         assert name[0][0] != own
 
 
+@pytest.mark.slow
 def test_the_seed_alone_decides(composing: Head) -> None:
     one, again, other = (find_phantoms(composing, named(*ASKED), seed=seed) for seed in (0, 0, 1))
     assert one.to_dict() == again.to_dict()

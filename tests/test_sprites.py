@@ -119,6 +119,7 @@ def copy_with_sheet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sprites, "data_folder", lambda: folder)
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_same_sheet_again(tmp_path: Path):
     if not FONT.is_file() or hashlib.sha256(FONT.read_bytes()).hexdigest() != FONT_HASH:
         pytest.skip("fonts-noto-color-emoji 2.042 is not installed")

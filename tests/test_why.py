@@ -165,7 +165,7 @@ def test_the_winner_along_a_weight_is_that_of_the_sum(make_head, model_type: str
             assert at.id == again.winner.id
 
 
-@pytest.mark.parametrize("model_type", ["llama", "phi"])
+@pytest.mark.parametrize("model_type", ["llama", pytest.param("phi", marks=pytest.mark.slow)])
 def test_the_phase_diagram_is_that_of_a_dense_grid(make_head, model_type: str) -> None:
     head = make_head(model_type=model_type)
     found = why(head, "sea + horse + king", vary=("sea", "king")).phase
