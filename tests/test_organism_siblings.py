@@ -11,8 +11,7 @@ from geometry.bundled import data_folder
 from geometry.head import Head, open_head
 from geometry.linalg import log_sum_exp
 from geometry.live import open_running
-from geometry.organism import lists, spelt, spelt_page
-from geometry.organism.answers import tested
+from geometry.organism import answers, lists, spelt, spelt_page
 from geometry.organism.material import glyphs
 from geometry.organism.tuning import readme
 
@@ -75,10 +74,11 @@ def test_the_page_in_bytes_is_what_the_results_say(spelling: Head, whole: lists.
         assert "seahorse" not in [answer["name"] for answer in found["lists"]["phantoms"]["answers"]]
 
 
+@pytest.mark.slow
 def test_a_landing_in_bytes_is_the_spelling_the_model_itself_finds_likeliest(whole: lists.Lists) -> None:
     running = open_running("organism-bytes")
     templates = [prompt.template for prompt in whole.prompts if prompt.known]
-    name = next(name for name in tested(whole)["held-out"] if name.name == "fox")
+    name = next(name for name in answers.tested(whole)["held-out"] if name.name == "fox")
     found = spelt.spell(running, name, templates)
 
     def spelling(text: str) -> float:
@@ -95,8 +95,8 @@ def test_a_landing_in_bytes_is_the_spelling_the_model_itself_finds_likeliest(who
     assert likely == sorted(likely, reverse=True)
     assert likely[0] <= found.emoji <= 1
     results = read(ORGANISMS / "bytes" / "results.json")
-    answers = results["said"]["running, known prompts"]["lists"]["held-out"]["answers"]
-    assert found.answer.to_dict() == next(one for one in answers if one["name"] == "fox")
+    told = results["said"]["running, known prompts"]["lists"]["held-out"]["answers"]
+    assert found.answer.to_dict() == next(one for one in told if one["name"] == "fox")
 
 
 @pytest.mark.parametrize("stage", ["rewarded", "taught"])
