@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import HeadFactory
+from head_factory import HeadFactory
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays

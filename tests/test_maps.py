@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import HeadFactory
+from head_factory import HeadFactory
 
 import geometry as geo
 from geometry.errors import GeometryError
