@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
+from geometry.errors import OptionError
+
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write ``content`` beside ``path`` and put it in its place once it is complete.
@@ -22,3 +24,21 @@ def replace_file(path: Path, content: bytes) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def check_place(path: str | Path, ending: str) -> Path:
+    """Return the path of a file to be written, so that a wrong one is known before anything is computed.
+
+    Args:
+        path: Where it is to lie.
+        ending: The only one it may have, such as ``.html``.
+
+    Raises:
+        OptionError: Another ending, or a folder that is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ending:
+        raise OptionError(f"the file {str(path)!r} arrived; expected a name that ends in {ending}; rename it")
+    if not path.parent.is_dir():
+        raise OptionError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first")
+    return path

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from geometry.atomic import replace_file
+from geometry.atomic import check_place, replace_file
 from geometry.errors import OptionError
 from geometry.tokens.emoji import VARIATION_SELECTOR, lookup, split_emoji
 
@@ -93,12 +93,7 @@ def check_page(path: str | Path) -> Path:
     Raises:
         OptionError: Another ending than ``.html``, or a folder that is not there.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".html":
-        raise OptionError(f"the file {str(path)!r} arrived; expected a name that ends in .html; rename it")
-    if not path.parent.is_dir():
-        raise OptionError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first")
-    return path
+    return check_place(path, ".html")
 
 
 def write_page(path: str | Path, content: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from geometry.atomic import replace_file
+from geometry.atomic import check_place, replace_file
 from geometry.checkpoint.guards import opened, read_at
 from geometry.checkpoint.header import TensorInfo, read_header, short, some_names
 from geometry.checkpoint.matrix import STORED, decode
@@ -182,12 +182,7 @@ def check_writable(path: str | Path) -> Path:
     Raises:
         OptionError: Another ending than ``.safetensors``, or a folder that is not there.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".safetensors":
-        raise OptionError(f"the file {str(path)!r} arrived; expected a name that ends in .safetensors; rename it")
-    if not path.parent.is_dir():
-        raise OptionError(f"{str(path)!r} cannot be written: there is no folder {str(path.parent)!r}; make it first")
-    return path
+    return check_place(path, ".safetensors")
 
 
 def _checked_shape(shape: tuple[int, ...], source: str) -> tuple[int, int, int]:
