@@ -31,16 +31,24 @@ class Undertrained:
         references: rows known to be unused.
         threshold: cosine similarity to the references' mean from which a row is masked; None if none can be.
         reason: one sentence for the reader.
+        scores: every row's cosine similarity to that mean, as the rule takes it; None where it was not taken.
+        highest_anchor: the highest of a letter or digit; None likewise.
     """
 
     ids: Int64[np.ndarray, " masked"]
     references: Int64[np.ndarray, " references"]
     threshold: float | None
     reason: str
+    scores: Float64[np.ndarray, " vocab"] | None = None
+    highest_anchor: float | None = None
 
 
 def find_undertrained(
-    matrix: StoredMatrix, tokens: Vocabulary | None, finite: Bool[np.ndarray, " vocab"]
+    matrix: StoredMatrix,
+    tokens: Vocabulary | None,
+    finite: Bool[np.ndarray, " vocab"],
+    references: Int64[np.ndarray, " references"] | None = None,
+    fewest: int = MIN_REFERENCES,
 ) -> Undertrained:
     """Apply the rule to a head's rows as stored.
 
@@ -48,6 +56,9 @@ def find_undertrained(
         matrix: the head.
         tokens: its vocabulary; without one nothing is known to be unused.
         finite: rows without NaN or infinity; the others are left out of everything.
+        references: rows to go by; by default all that are known to be unused. A part of them lets the rule be tested
+            on the rest.
+        fewest: references below which nothing is masked.
 
     Returns:
         Rows with s ≥ the references' 1st percentile (each left out of its own mean), s being the cosine similarity
@@ -58,11 +69,11 @@ def find_undertrained(
     if tokens is None:
         return Undertrained(none, none, None, "no row is masked as under-trained: without a tokenizer none is known")
     vocab = matrix.shape[0]
-    references = _references(tokens, vocab, finite)
-    anchors = _anchors(tokens, vocab, finite)
-    if len(references) < MIN_REFERENCES or len(anchors) == 0:
+    references = known_unused(tokens, vocab, finite) if references is None else references
+    anchors = always_trained(tokens, vocab, finite)
+    if len(references) < fewest or len(anchors) == 0:
         lack = (
-            f"only {len(references)} of its rows are known to be unused, {MIN_REFERENCES} are needed"
+            f"only {len(references)} of its rows are known to be unused, {fewest} are needed"
             if len(anchors)
             else "it has no single letters or digits to compare with"
         )
@@ -76,21 +87,22 @@ def find_undertrained(
     others = unit((unused.sum(axis=0) - unused) / (len(unused) - 1))
     own = float(np.percentile((unused * others).sum(axis=1), 1))
     target = unit(unused.mean(axis=0))
-    scores = _similarities(matrix, mean, component, target)
+    scores = similarities(matrix, mean, component, target)
     highest_anchor = float(scores[anchors].max())
     if own <= highest_anchor:
         why = f"its {len(references)} unused rows are no closer to each other ({own:.2f}) than a letter is to them"
-        return Undertrained(none, references, None, f"no row is masked as under-trained: {why} ({highest_anchor:.2f})")
+        reason = f"no row is masked as under-trained: {why} ({highest_anchor:.2f})"
+        return Undertrained(none, references, None, reason, scores, highest_anchor)
     masked = np.flatnonzero(finite & (scores >= own))
     count = f"{len(masked):,} rows are" if len(masked) != 1 else "1 row is"
     reason = (
         f"{count} masked as under-trained (cosine similarity ≥ {own:.2f} to the mean of {len(references)} "
         f"unused rows; letters and digits reach {highest_anchor:.2f})"
     )
-    return Undertrained(masked, references, own, reason)
+    return Undertrained(masked, references, own, reason, scores, highest_anchor)
 
 
-def _similarities(
+def similarities(
     matrix: StoredMatrix,
     mean: Float64[np.ndarray, " dim"],
     component: Float64[np.ndarray, " dim"],
@@ -108,7 +120,10 @@ def _similarities(
     return scores
 
 
-def _references(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " references"]:
+def known_unused(
+    tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]
+) -> Int64[np.ndarray, " references"]:
+    """Return the finite rows that nothing can have trained: reserved names, padding, bytes no UTF-8 holds."""
     known = set(tokens.reserved)
     if tokens.lists_special:
         # a file without its control tokens says nothing of the rows past its ranks: trained ones are among them
@@ -117,8 +132,10 @@ def _references(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab
     return np.array(sorted(token for token in known if token < vocab and finite[token]), dtype=np.int64)
 
 
-def _anchors(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " anchors"]:
-    """Single letters and digits that text can really turn into: a lower-casing tokenizer never yields "A"."""
+def always_trained(
+    tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]
+) -> Int64[np.ndarray, " anchors"]:
+    """Return single letters and digits that text really turns into: a lower-casing tokenizer never yields "A"."""
     found = set()
     for character in string.ascii_letters + string.digits:
         ids = tokens.encode(character)

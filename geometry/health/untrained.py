@@ -1,0 +1,205 @@
+"""The rows that nothing seems to have trained: which, by which signs, and how well those signs can be trusted."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from geometry.head import Head
+from geometry.health.indicators import RULE, Found, HiddenHalf, Indicator, hide_half, indicators, overlap
+from geometry.landing.record import text_of
+from geometry.tables import Column, Table
+from geometry.tokens.printable import dotted
+
+SHOWN = 12
+"""Rows that the table lists; JSON and the frame have all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A row that at least one sign flags.
+
+    Attributes:
+        id, text, kind: The token.
+        reference: Whether it is one of the rows known to be unused.
+        masked: Whether the rule masks it.
+        votes: Signs that flag it.
+        scores: What each sign gives it, by name.
+    """
+
+    id: int
+    text: str
+    kind: str
+    reference: bool
+    masked: bool
+    votes: int
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Untrained:
+    """What the head alone says of rows that nothing trained.
+
+    Attributes:
+        ids: The rows that the rule masks, here and everywhere else.
+        reason: The rule's own sentence.
+        references: Rows known to be unused.
+        signs: Every sign; none where the rule has no references.
+        suspects: Rows that any of them flags, those with most votes and the highest score of the rule first.
+        hidden: The signs tested on half of the references; None where there are too few.
+    """
+
+    ids: Int64[np.ndarray, " masked"]
+    reason: str
+    references: Int64[np.ndarray, " references"]
+    signs: tuple[Indicator, ...]
+    suspects: tuple[Suspect, ...]
+    hidden: HiddenHalf | None
+
+    def agreement(self, sign: Indicator) -> float | None:
+        """Return how far a sign flags the rows that the rule masks: |∩| / |∪|."""
+        return overlap(sign.ids, self.ids)
+
+    def votes(self) -> dict[int, int]:
+        """Return how many rows have how many votes."""
+        counts = np.bincount([one.votes for one in self.suspects], minlength=len(self.signs) + 1)
+        return {votes: int(counts[votes]) for votes in range(1, len(self.signs) + 1)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the scores of rows that no sign flags."""
+        return {
+            "ids": self.ids.tolist(),
+            "reason": self.reason,
+            "references": self.references.tolist(),
+            "indicators": [
+                {
+                    "name": one.name, "threshold": one.threshold, "letters_reach": _plain(one.highest_anchor),
+                    "flagged": len(one.ids), "agreement": self.agreement(one),
+                }
+                for one in self.signs
+            ],
+            "votes": {str(votes): count for votes, count in self.votes().items()},
+            "rows": [{**asdict(one), "scores": {k: _plain(v) for k, v in one.scores.items()}} for one in self.suspects],
+            "hidden_half": None if self.hidden is None else _hidden(self.hidden),
+        }  # fmt: skip
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the signs and the rows as tables."""
+        if not self.signs:
+            return (Table(("Rows that nothing seems to have trained",), (), (), (self.reason,)),)
+        return self._sign_table(), self._row_table()
+
+    def _sign_table(self) -> Table:
+        hidden, truth = self.hidden, None if self.hidden is None else self.hidden.truth
+        columns = [Column("sign", "left"), *map(Column, ("flags from", "letters reach", "flags", "as the rule"))]
+        columns += [Column("hidden found")] * (hidden is not None)
+        columns += [Column("precision"), Column("recall")] * (truth is not None)
+        rows = []
+        for one in self.signs:
+            cells = [
+                one.name, _threshold(one), f"{one.told(one.highest_anchor):.3f}",
+                f"{len(one.ids):,}", _share(self.agreement(one)),
+            ]  # fmt: skip
+            if hidden is not None:
+                cells.append(_of(hidden.references[one.name].hits, hidden.references[one.name].truth))
+            if truth is not None:
+                found = truth[one.name]
+                cells += [_share(found.precision), _share(found.recall)]
+            rows.append(tuple(cells))
+        told = ", ".join(f"{count:,} by {votes}" for votes, count in self.votes().items())
+        return Table(
+            ("Rows that nothing seems to have trained", self.reason),
+            tuple(columns),
+            tuple(rows),
+            (f"flagged {told} of {len(self.signs)} signs", *self._sign_notes()),
+        )
+
+    def _sign_notes(self) -> list[str]:
+        notes = [
+            f"{RULE}: cosine similarity to the unused rows' mean, less the mean row and the first principal component, "
+            "the rule that masks; cosine: as stored; distance: to their mean; length: of the row. as the rule: rows "
+            "flagged by both, of those flagged by either"
+        ]
+        if self.hidden is None:
+            return [*notes, f"{len(self.references)} known references are too few to hide half of them for a test"]
+        notes.append(
+            f"tested with {self.hidden.shown} of the references shown to a sign and {self.hidden.hidden} hidden from "
+            "it: hidden found, of how many"
+        )
+        if self.hidden.truth is not None:
+            rule = self.hidden.truth[RULE]
+            notes.append(
+                f"precision, recall: the same signs against the {rule.truth:,} rows of the truth given that they were "
+                f"not shown; the rule finds {rule.hits:,} of them and flags {rule.flagged:,}"
+            )
+        return notes
+
+    def _row_table(self) -> Table:
+        new = [one for one in self.suspects if not one.reference]
+        rows = [
+            (
+                str(one.votes), *(f"{sign.told(one.scores[sign.name]):.3f}" for sign in self.signs),
+                "yes" if one.masked else "no", one.kind, str(one.id), dotted(one.text),
+            )
+            for one in new[:SHOWN]
+        ]  # fmt: skip
+        columns = [Column("votes"), *(Column(sign.name) for sign in self.signs)]
+        columns += [Column("masked", "left"), Column("kind", "left"), Column("id"), Column("token", "left")]
+        more = f"; {len(new) - SHOWN:,} more in --json" if len(new) > SHOWN else ""
+        title = f"{len(new):,} flagged rows that are not among the {len(self.references)} references{more}"
+        return Table((title,), tuple(columns), tuple(rows))
+
+
+def find_untrained(head: Head, truth: Sequence[int] | None = None, *, seed: int = 0) -> Untrained:
+    """Ask every sign about a head's rows, and test them with half of the references hidden.
+
+    Args:
+        truth: Ids of rows known to be unused, to count precision and recall against.
+        seed: Of the half that is hidden.
+    """
+    rule, signs = head.undertrained, indicators(head)
+    tokens, masked, references = head.tokens, set(head.undertrained.ids.tolist()), set(rule.references.tolist())
+    votes: dict[int, int] = {}
+    for sign in signs:
+        for token in sign.ids.tolist():
+            votes[token] = votes.get(token, 0) + 1
+    suspects = [
+        Suspect(
+            token, text_of(head, token), "" if tokens is None else tokens.kind(token), token in references,
+            token in masked, count, {sign.name: float(sign.scores[token]) for sign in signs},
+        )
+        for token, count in votes.items()
+    ]  # fmt: skip
+    suspects.sort(key=lambda one: (-one.votes, -one.scores[RULE], one.id))
+    return Untrained(rule.ids, rule.reason, rule.references, signs, tuple(suspects), hide_half(head, truth, seed))
+
+
+def _hidden(one: HiddenHalf) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "shown": one.shown,
+        "hidden": one.hidden,
+        "references": {name: {"found": found.hits, "of": found.truth} for name, found in one.references.items()},
+    }
+    return {**told, "truth": None if one.truth is None else {name: _found(f) for name, f in one.truth.items()}}
+
+
+def _found(one: Found) -> dict[str, Any]:
+    return {**asdict(one), "precision": one.precision, "recall": one.recall}
+
+
+def _threshold(one: Indicator) -> str:
+    return "–" if one.threshold is None else f"{'≤' if one.falls else '≥'} {one.told(one.threshold):.3f}"
+
+
+def _plain(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _of(part: int, whole: int) -> str:
+    return f"{part} of {whole}"
