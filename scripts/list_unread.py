@@ -21,7 +21,7 @@ LINES_AT_ONCE = 10_000
 
 
 def unread(folder: Path) -> list[int]:
-    """Return the ids of an organism's head that its tokenizer never gives for any line of its text, its special tokens in place."""
+    """Return the ids of an organism's head that its tokenizer gives for no line of its text, special ones in place."""
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     seen = np.zeros(geo.open_head(folder).vocab, dtype=np.bool_)
     with lzma.open(folder / "text.txt.xz", "rt", encoding="utf-8") as file:

@@ -176,11 +176,9 @@ def _directions(
     for place in range(vectors.shape[1]):
         along = places[real, place]
         order = real[np.argsort(-along, kind="stable")]
-        ends = [
-            tuple((int(token), text_of(head, int(token))) for token in part[:ENDS]) for part in (order, order[::-1])
-        ]
-        correlated = [rank_correlation(along, measure[real]) for measure in (lengths, rank)]
-        found.append(Direction(float(share[place]), *ends, *correlated))
+        high, low = _named(head, order[:ENDS]), _named(head, order[::-1][:ENDS])
+        with_length, with_rank = (rank_correlation(along, measure[real]) for measure in (lengths, rank))
+        found.append(Direction(float(share[place]), high, low, with_length, with_rank))
     return tuple(found)
 
 
