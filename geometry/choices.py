@@ -5,7 +5,7 @@ from typing import Literal, get_args
 from geometry.errors import OptionError
 
 SpaceName = Literal["raw", "folded", "centered", "whitened"]
-Metric = Literal["logit", "cosine", "euclidean"]
+Metric = Literal["logit", "cosine", "euclidean", "csls"]
 Among = Literal["all", "words", "emoji"]
 
 SPACES: tuple[SpaceName, ...] = get_args(SpaceName)

@@ -1,0 +1,100 @@
+"""Random rows with a head's own mean and covariance: what dimension and spread alone make of any measure."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from geometry.head import Head
+from geometry.hubness.forms import Form, dot_pairs, form_of
+from geometry.hubness.nearest import Answers, Askers, Rows, rough_scores
+
+CHUNK = 1_024
+"""Rows drawn together, from a seed of their own, so that any part can be drawn again instead of being kept."""
+
+KEPT_BYTES = 256 * 2**20
+"""Rows that take no more than this are drawn once."""
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianRows:
+    """Rows m + A·z, z standard normal, drawn by seed.
+
+    Attributes:
+        count: How many.
+        mean, root: m (dim,) and A (dim, dim).
+        raw: They stand for rows as stored.
+        seed: Of the draw.
+        lengths: Of the rows.
+    """
+
+    count: int
+    mean: Float64[np.ndarray, " dim"]
+    root: Float64[np.ndarray, "dim dim"]
+    raw: bool
+    seed: int
+    lengths: Float64[np.ndarray, " rows"] = field(init=False)
+    _kept: list[Float32[np.ndarray, "rows dim"]] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        keep, lengths = self.count * self.dim * 4 <= KEPT_BYTES, np.empty(self.count)
+        for chunk in range(-(-self.count // CHUNK)):
+            rows = self._chunk(chunk)
+            lengths[chunk * CHUNK : chunk * CHUNK + len(rows)] = np.linalg.norm(rows.astype(np.float64), axis=1)
+            if keep:
+                self._kept.append(rows)
+        object.__setattr__(self, "lengths", lengths)
+
+    @property
+    def dim(self) -> int:
+        """Length of a row."""
+        return len(self.mean)
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Return the rows from one place to another (exclusive)."""
+        first, last = start // CHUNK, -(-stop // CHUNK)
+        chunks = self._kept[first:last] or [self._chunk(chunk) for chunk in range(first, last)]
+        rows = np.concatenate(chunks)[start - first * CHUNK : stop - first * CHUNK]
+        return rows.astype(np.float64)
+
+    def askers(self, form: Form, count: int) -> Askers:
+        """Let the first ``count`` of them ask."""
+
+        def part(start: int, stop: int) -> Rows:
+            return self.part(start, stop) * form.asks[start:stop, None]
+
+        return Askers(part, (self.lengths * form.asks)[:count], np.arange(count))
+
+    def answers(self, form: Form) -> Answers:
+        """Let all of them answer; they are never settled, so none is picked."""
+
+        def part(start: int, stop: int) -> Rows:
+            return self.part(start, stop) * form.answers[start:stop, None]
+
+        def pick(_: object) -> Rows:
+            raise NotImplementedError("random rows are counted as float32 ranks them")
+
+        return Answers(self.dim, part, pick, self.lengths * form.answers, form.shift, dot_pairs)
+
+    def means(self, k: int) -> Float64[np.ndarray, " rows"]:
+        """Return the mean cosine similarity of the k nearest to each."""
+        form = form_of("cosine", self.lengths, dim=self.dim)
+        found = rough_scores(self.askers(form, self.count), self.answers(form), k, label="nearest random rows (csls)")
+        return np.asarray(found.scores.mean(axis=1))
+
+    def _chunk(self, chunk: int) -> Float32[np.ndarray, "rows dim"]:
+        size = min(CHUNK, self.count - chunk * CHUNK)
+        drawn = np.random.default_rng([self.seed, chunk]).standard_normal((size, self.dim), dtype=np.float32)
+        rows: Float32[np.ndarray, "rows dim"] = drawn @ self.root.T.astype(np.float32) + self.mean.astype(np.float32)
+        return rows
+
+
+def gaussian_rows(head: Head, *, seed: int = 0) -> GaussianRows:
+    """Draw as many rows as the head has candidates, with the mean and the covariance of its real rows in its space."""
+    moments, space = head.opened.full_moments, head.space
+    assert moments.covariance is not None
+    half = space.apply_linear(moments.covariance)
+    values, vectors = np.linalg.eigh(space.apply_linear(half.T))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))
+    mean = space.apply(moments.mean[None, :])[0]
+    return GaussianRows(int(head.candidates().sum()), mean, root, space.name == "raw", seed)
