@@ -53,7 +53,7 @@ class Scoring:
             cosines = np.asarray(np.clip((unit(rows) * unit(vector)).sum(axis=1), -1.0, 1.0))
             if self.shift is None or self.levels is None:
                 return cosines
-            return 2.0 * cosines + self.shift[ids] - self.levels[query]
+            return np.asarray(2.0 * cosines + self.shift[ids] - self.levels[query])
         scores: Float64[np.ndarray, " found"] = (rows * vector).sum(axis=1)
         readout = self.head.readout
         if self.head.space.name != "raw" and readout.beta is not None:
@@ -123,7 +123,7 @@ def csls_scoring(
 
 def _inverse(norms: Float64[np.ndarray, " vocab"]) -> Float64[np.ndarray, " vocab"]:
     """Return 1/‖w̃‖, 0 for a zero row."""
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return np.asarray(np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0))
 
 
 def _logit_scoring(head: Head, vectors: Float64[np.ndarray, "queries dim"]) -> Scoring:

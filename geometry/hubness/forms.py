@@ -102,7 +102,7 @@ def head_answers(head: Head, ids: Int64[np.ndarray, " answers"], form: Form) -> 
     """Let these rows of a head answer, as the form has them; the form is that of these rows."""
 
     def pick(places: Int64[np.ndarray, " picked"]) -> Rows:
-        return head.space.apply(head.opened.matrix.rows(ids[places])) * form.answers[places, None]
+        return np.asarray(head.space.apply(head.opened.matrix.rows(ids[places])) * form.answers[places, None])
 
     return Answers(
         dim=head.dim,
@@ -120,7 +120,7 @@ def head_askers(
     """Let these rows of a head ask, as the form has them; the form is that of these rows."""
 
     def part(start: int, stop: int) -> Rows:
-        return head.space.apply(head.opened.matrix.rows(ids[start:stop])) * form.asks[start:stop, None]
+        return np.asarray(head.space.apply(head.opened.matrix.rows(ids[start:stop])) * form.asks[start:stop, None])
 
     return Askers(part, head.norms[ids] * form.asks, own)
 

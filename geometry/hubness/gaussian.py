@@ -61,7 +61,7 @@ class GaussianRows:
         """Let the first ``count`` of them ask."""
 
         def part(start: int, stop: int) -> Rows:
-            return self.part(start, stop) * form.asks[start:stop, None]
+            return np.asarray(self.part(start, stop) * form.asks[start:stop, None])
 
         return Askers(part, (self.lengths * form.asks)[:count], np.arange(count))
 
@@ -69,7 +69,7 @@ class GaussianRows:
         """Let all of them answer; they are never settled, so none is picked."""
 
         def part(start: int, stop: int) -> Rows:
-            return self.part(start, stop) * form.answers[start:stop, None]
+            return np.asarray(self.part(start, stop) * form.answers[start:stop, None])
 
         def pick(_: object) -> Rows:
             raise NotImplementedError("random rows are counted as float32 ranks them")
