@@ -7,9 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geometry.comparison import compare
     from geometry.concepts import Concept
     from geometry.errors import GeometryError
     from geometry.head import Head, open_head
+    from geometry.health import audit
     from geometry.landing import Landing
     from geometry.readings import lens
     from geometry.recall import census
@@ -22,12 +24,25 @@ _HOME = {
     "GeometryError": "geometry.errors",
     "Head": "geometry.head",
     "Landing": "geometry.landing",
+    "audit": "geometry.health",
     "census": "geometry.recall",
+    "compare": "geometry.comparison",
     "lens": "geometry.readings",
     "open_head": "geometry.head",
 }
 
-__all__ = ["Concept", "GeometryError", "Head", "Landing", "__version__", "census", "lens", "open_head"]
+__all__ = [
+    "Concept",
+    "GeometryError",
+    "Head",
+    "Landing",
+    "__version__",
+    "audit",
+    "census",
+    "compare",
+    "lens",
+    "open_head",
+]
 
 
 def __getattr__(name: str) -> Any:

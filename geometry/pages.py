@@ -12,6 +12,7 @@ from typing import Any
 
 from geometry.atomic import check_place, replace_file
 from geometry.errors import OptionError
+from geometry.tables import Table
 from geometry.tokens.emoji import VARIATION_SELECTOR, lookup, split_emoji
 
 EMOJI_FONT = '"Noto Color Emoji","Apple Color Emoji","Segoe UI Emoji"'
@@ -78,6 +79,22 @@ def notes(lines: Iterable[str]) -> str:
     """Return sentences as a list, or nothing where there are none."""
     items = "".join(f"<li>{text(line)}</li>" for line in lines)
     return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def table(given: Table) -> str:
+    """Return a table with its title as a heading, its notes below it."""
+    headline, *rest = given.title or ("",)
+    parts = [f"<h2>{text(headline)}</h2>"] if headline else []
+    parts += [f'<p class="grey">{text(line)}</p>' for line in rest]
+    classes = [' class="number"' if column.align == "right" else "" for column in given.columns]
+    heads = "".join(f"<th{kind}>{text(column.name)}</th>" for column, kind in zip(given.columns, classes, strict=True))
+    rows = "".join(
+        "<tr>" + "".join(f"<td{kind}>{text(cell)}</td>" for cell, kind in zip(row, classes, strict=True)) + "</tr>"
+        for row in given.rows
+    )
+    if rows:
+        parts.append(f'<div class="scroll"><table class="plain"><tr>{heads}</tr>{rows}</table></div>')
+    return "\n".join([*parts, notes(given.notes)])
 
 
 def embedded(name: str, value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import geometry
-from geometry.cli import heads, layers, live, loops, sums, surveys
+from geometry.cli import comparing, heads, health, layers, live, loops, sums, surveys
 from geometry.errors import GeometryError
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ for command in (
     live.spell,
     loops.retry,
     loops.implant,
+    health.audit,
+    comparing.compare,
 ):
     app.command()(command)
 

@@ -1,13 +1,12 @@
 """The command that reads every layer: the logit lens, on residuals from a file or captured just now."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from geometry.cli.live import ChatOption, DtypeOption, PrefixOption, StepsOption, run_prompt
-from geometry.cli.options import HeadOption, JsonOption, MemoryOption, check_drawable, draw, size
+from geometry.cli.options import HeadOption, JsonOption, MemoryOption, PageOrFigureOption, is_page, size, write
 from geometry.errors import OptionError
 
 if TYPE_CHECKING:
@@ -58,10 +57,7 @@ def lens(
         Literal["lens", "map"],
         typer.Option(help="What -o draws: the cells, or the last position's path over the emoji."),
     ] = "lens",
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", metavar="FILE", help="Write it too: .html, or drawn as .png, .svg or .pdf."),
-    ] = None,
+    output: PageOrFigureOption = None,
     max_memory: MemoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +72,8 @@ def lens(
     )  # fmt: skip
     if figure == "map" and output is None:
         raise OptionError("--figure map arrived without -o; expected a file to draw it to, such as -o path.png")
-    paged = output is not None and _check_output(output, figure)
+    if output is not None and figure == "map" and is_page(output):
+        raise OptionError("--figure map with a .html page arrived; expected .png, .svg or .pdf: rename it")
     opened, residuals = _open(
         file, head, prompt, chat=chat, prefix=prefix, steps=steps, dtype=dtype, max_memory=size(max_memory)
     )
@@ -88,31 +85,8 @@ def lens(
             tell(note)
     else:
         typer.echo(str(found))
-    if output is None:
-        return
-    if paged:
-        from geometry.pages import write_page
-
-        write_page(output, found.page())
-        tell(f"written: {output}")
-    else:
-        draw(found.map if figure == "map" else found.figure, output)
-
-
-def _check_output(output: str, figure: str) -> bool:
-    """Refuse a path before anything is computed for it; say whether it is a page's."""
-    from geometry.pages import check_page
-
-    if Path(output).suffix.lower() != ".html":
-        try:
-            check_drawable(output)
-        except OptionError as error:
-            raise OptionError(str(error).replace("ends in .png", "ends in .html, .png", 1)) from None
-        return False
-    if figure == "map":
-        raise OptionError("--figure map with a .html page arrived; expected .png, .svg or .pdf: rename it")
-    check_page(output)
-    return True
+    if output is not None:
+        write(found.page, found.map if figure == "map" else found.figure, output)
 
 
 def _open(

@@ -4,11 +4,13 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from geometry.errors import OptionError
+from geometry.progress import tell
 
 HeadOption = Annotated[
     str,
@@ -27,6 +29,13 @@ OutputOption = Annotated[
     typer.Option(
         "-o", "--output", metavar="FILE", callback=lambda path: None if path is None else check_drawable(path),
         help="Draw it too: .png, .svg or .pdf by the file's ending.",
+    ),
+]  # fmt: skip
+PageOrFigureOption = Annotated[
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", callback=lambda path: None if path is None else check_writable(path),
+        help="Write it too: .html, or drawn as .png, .svg or .pdf.",
     ),
 ]  # fmt: skip
 
@@ -57,6 +66,35 @@ def check_drawable(path: str) -> str:
 
     check_path(path)
     return path
+
+
+def is_page(path: str) -> bool:
+    """Whether a path's ending asks for a page."""
+    return Path(path).suffix.lower() == ".html"
+
+
+def check_writable(path: str) -> str:
+    """Refuse the path of a page or a figure before anything is computed for it."""
+    if is_page(path):
+        from geometry.pages import check_page
+
+        check_page(path)
+        return path
+    try:
+        return check_drawable(path)
+    except OptionError as error:
+        raise OptionError(str(error).replace("ends in .png", "ends in .html, .png", 1)) from None
+
+
+def write(page: Callable[[], str], figure: Callable[[], Any], path: str) -> None:
+    """Make the page or the figure that a path asks for, write it and say so."""
+    if not is_page(path):
+        draw(figure, path)
+        return
+    from geometry.pages import write_page
+
+    write_page(path, page())
+    tell(f"written: {path}")
 
 
 def draw(figure: Callable[[], Any], path: str) -> None:

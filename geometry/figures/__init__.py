@@ -8,8 +8,10 @@ pyplot or a backend, and matplotlib is loaded when the first one is drawn.
 from geometry.figures.bars import MarginBars, margin_bars
 from geometry.figures.curves import Curve, Reliability, reliability
 from geometry.figures.emojimap import MapPanel, Trail, emoji_map
-from geometry.figures.files import check_path, save
+from geometry.figures.files import as_svg, check_path, save
+from geometry.figures.grid import grid
 from geometry.figures.heatmap import Heatmap, HeatmapStrip, heatmap
+from geometry.figures.lines import Line, Lines
 from geometry.figures.measures import Intervals, Measure, intervals
 from geometry.figures.phase import Cells, PhaseDiagram, Polygons, phase_diagram
 from geometry.figures.samples import Distributions, Mark, Sample, distributions
@@ -23,6 +25,8 @@ __all__ = [
     "Heatmap",
     "HeatmapStrip",
     "Intervals",
+    "Line",
+    "Lines",
     "MapPanel",
     "MarginBars",
     "Mark",
@@ -35,9 +39,11 @@ __all__ = [
     "Strip",
     "Strips",
     "Trail",
+    "as_svg",
     "check_path",
     "distributions",
     "emoji_map",
+    "grid",
     "heatmap",
     "intervals",
     "margin_bars",

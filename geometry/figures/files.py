@@ -35,19 +35,28 @@ def save(figure: "Figure", path: str | Path, *, seed_text: str = "geometry") -> 
     Raises:
         OptionError: another ending, or a path that cannot be written.
     """
-    from matplotlib import rc_context
-
     path, ending = Path(path), check_path(path)
-    drawn = BytesIO()
-    with house_style(), rc_context({"svg.hashsalt": seed_text}):
-        figure.savefig(drawn, format=ending, dpi=DOTS, metadata=_METADATA[ending])
     try:
-        replace_file(path, drawn.getvalue())
+        replace_file(path, _drawn(figure, ending, seed_text))
     except OSError as error:
         raise OptionError(
             f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .png, .svg or .pdf in a folder "
             f"that exists and can be written to; choose another path"
         ) from error
+
+
+def as_svg(figure: "Figure", *, seed_text: str = "geometry") -> bytes:
+    """Return a figure as SVG, for a page that holds it; the arguments are those of `save`."""
+    return _drawn(figure, "svg", seed_text)
+
+
+def _drawn(figure: "Figure", ending: str, seed_text: str) -> bytes:
+    from matplotlib import rc_context
+
+    drawn = BytesIO()
+    with house_style(), rc_context({"svg.hashsalt": seed_text}):
+        figure.savefig(drawn, format=ending, dpi=DOTS, metadata=_METADATA[ending])
+    return drawn.getvalue()
 
 
 def check_path(path: str | Path) -> str:

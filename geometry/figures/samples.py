@@ -65,7 +65,7 @@ def distributions(panel: Distributions, *, caption: str = "", width: float = 7.4
     """
     with house_style():
         room = width - 0.6 - LEFT
-        keys = _keys(panel)
+        keys = sample_keys(panel)
         above = _MARKS if panel.marks else 0.0
         head = 0.16 + LEGEND_LINE * len(legend_lines(keys, room)) + above
         page = open_page(panel.title, caption, width=width, body=head + BODY_HEIGHT + FOOT)
@@ -108,7 +108,8 @@ def _window(panel: Distributions) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _keys(panel: Distributions) -> list[Key]:
+def sample_keys(panel: Distributions) -> list[Key]:
+    """Return the legend's entries: each sample with its count."""
     counts = [int(np.isfinite(sample.values).sum()) for sample in panel.samples]
     names = [f"{sample.name} ({count:,})" for sample, count in zip(panel.samples, counts, strict=True)]
     return [Key(name, series_color(index)) for index, name in enumerate(names)]

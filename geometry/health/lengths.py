@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float64
 from geometry.choices import SpaceName
 from geometry.head import Head
 from geometry.intervals import rank_correlation
-from geometry.matching import match_measures
+from geometry.matching import merge_ranks
 from geometry.moments import blocks
 from geometry.tables import Column, Table
 from geometry.tokens.kinds import KINDS
@@ -112,15 +112,16 @@ class Sizes:
 def measure_sizes(head: Head) -> Sizes:
     """Measure lengths as stored and cones in ``raw``, ``folded`` and ``centered``.
 
-    Raises:
-        TokenError: The head has no vocabulary.
+    Without a vocabulary all rows are of one kind, ``row``, and their ids stand for merge ranks.
     """
-    lengths, rank = match_measures(head)
-    opened = head.opened
-    kinds = head.words().kinds[: head.vocab]
+    opened, tokens = head.opened, head.tokens
+    lengths, rank = opened.raw_norms, merge_ranks(head)
+    kinds = np.full(head.vocab, "row") if tokens is None else tokens.kinds[: head.vocab]
     masked = np.zeros(head.vocab, dtype=np.bool_)
     masked[opened.undertrained.ids] = True
-    sets: dict[str, Bool[np.ndarray, " vocab"]] = {kind: opened.finite & ~masked & (kinds == kind) for kind in KINDS}
+    sets: dict[str, Bool[np.ndarray, " vocab"]] = {
+        kind: opened.finite & ~masked & (kinds == kind) for kind in (*KINDS, "row")
+    }
     sets["masked"] = masked & opened.finite
     samples = {name: lengths[rows] for name, rows in sets.items() if rows.any()}
     real = np.flatnonzero(opened.real)

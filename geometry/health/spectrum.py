@@ -10,7 +10,7 @@ from geometry.errors import OptionError
 from geometry.head import Head
 from geometry.intervals import rank_correlation
 from geometry.landing.record import text_of
-from geometry.matching import match_measures
+from geometry.matching import merge_ranks
 from geometry.products import row_products
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
@@ -171,7 +171,7 @@ def _directions(
     signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
     places = row_products(head, np.ascontiguousarray((vectors * signs).T), label="principal directions")
     real = np.flatnonzero(head.opened.real)
-    lengths, rank = match_measures(head)
+    lengths, rank = head.opened.raw_norms, merge_ranks(head)
     found = []
     for place in range(vectors.shape[1]):
         along = places[real, place]
