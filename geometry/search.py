@@ -223,6 +223,7 @@ def neighbors(
 
     Args:
         vectors: as :func:`score_with` takes them.
+        metric: see there; ``csls`` finds r of every row first, which is quadratic in vocab, once a head and space.
         allowed: rows that may be found; all finite, unmasked ones by default.
 
     Raises:

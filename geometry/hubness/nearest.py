@@ -194,8 +194,8 @@ def _settle(
     found.places[start:stop], found.scores[start:stop] = places[:, :k], scores[:, :k]
     least = scores[:, k - 1] - 2 * error
     missing = scores.shape[1] < len(answers.lengths)
-    # oneself, put last, says nothing of the rows that were not found
-    last = np.where(np.isinf(scores[:, -1]), scores[:, -2], scores[:, -1])
+    # oneself, put last at −∞, says nothing of the rows that were not found
+    last = np.where(np.isfinite(scores), scores, np.float32(np.inf)).min(axis=1)
     unsure = missing & (last >= least)
     # where the next one is far below the k-th, the k are known
     near = ~unsure & (ordered | (scores[:, min(k, scores.shape[1] - 1)] >= least))

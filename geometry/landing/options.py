@@ -16,7 +16,8 @@ class LandingOptions:
 
     Attributes:
         k: how many tokens to rank.
-        metric: ``logit``, ``cosine`` or ``euclidean``; higher is better in each.
+        metric: ``logit``, ``cosine``, ``euclidean`` or, in ``folded`` and ``centered``, ``csls``; higher is better in
+            each.
         among: candidates: ``all``, ``words`` or ``emoji``.
         exclude_inputs: drop the inputs and their variants (case, leading space, plural) from the ranking.
         fold_variants: let variants of a token share its line.

@@ -14,7 +14,8 @@ from geometry.landing.notes import landing_notes
 from geometry.landing.nulls import NullSums, draw_null_sums
 from geometry.landing.options import LandingOptions
 from geometry.landing.record import LandedToken, Landing, text_of
-from geometry.scoring import score_with
+from geometry.landing.settling import csls_for, settled
+from geometry.scoring import Scoring, score_with
 from geometry.search import BestRows, Logits, Neighbors, Partition, Reader, scan
 
 
@@ -38,7 +39,8 @@ class LandingScan:
         self.variants = [variants_of(head, ids) for ids in self.inputs]
         # enough lines for the inputs and variants that are dropped; folding asks again if it needs more
         self.reach = options.k + max(len(a | b) for a, b in zip(self.inputs, self.variants, strict=True))
-        self.scoring = score_with(head, self._vectors(), options.metric)
+        self.out_of_sight = head.candidates(options.among, keep_undertrained=True) & ~self.allowed
+        self.scoring = self._scoring()
         self.best = BestRows(self.scoring, self.allowed, self.reach)
         self.hidden = self._hidden()
         self.partition = self._partition()
@@ -99,6 +101,13 @@ class LandingScan:
             undertrained=line.id in self.untrained,
         )
 
+    def _scoring(self) -> Scoring:
+        vectors, options = self._vectors(), self.options
+        if options.metric != "csls":
+            return score_with(self.head, vectors, options.metric)
+        # random sums are counted without being settled, so they need r of every row
+        return csls_for(self.head, vectors, (self.allowed, self.out_of_sight), self.reach, whole=options.null)
+
     def _vectors(self) -> Float64[np.ndarray, "queries dim"]:
         if self.options.metric == "logit" and self.head.space.name not in ("raw", "whitened"):
             return self._residuals()
@@ -113,7 +122,7 @@ class LandingScan:
 
     def _hidden(self) -> BestRows | None:
         """The masked rows by themselves, to say what the mask keeps from being seen."""
-        masked = self.head.candidates(self.options.among, keep_undertrained=True) & ~self.allowed
+        masked = self.out_of_sight
         return BestRows(self.scoring, masked, self.reach) if masked.any() else None
 
     def _partition(self) -> Partition | None:
@@ -152,7 +161,10 @@ class LandingScan:
             if len(lines) >= self.options.k or len(found.ids) < reach:
                 return lines[: self.options.k]
             reach *= 4
-            wider = BestRows(self.scoring.only(index), self.allowed, reach)
+            one = self.scoring.only(index)
+            if self.options.metric == "csls":
+                one = settled(one, [self.allowed], reach)
+            wider = BestRows(one, self.allowed, reach)
             scan(self.head, [wider])
             found = wider.result()[0]
 
