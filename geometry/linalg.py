@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float64
 
+from geometry.errors import OptionError
+
 
 def unit(vectors: Float[np.ndarray, "*batch dim"]) -> Float64[np.ndarray, "*batch dim"]:
     """Scale every vector to length 1; a zero vector stays zero.
@@ -95,3 +97,49 @@ def log_sum_exp(values: Float[np.ndarray, "queries vocab"]) -> Float64[np.ndarra
     with np.errstate(divide="ignore"):
         total: Float64[np.ndarray, " queries"] = np.log(np.exp(values - top).sum(axis=1)) + top[:, 0]
     return total
+
+
+@dataclass(frozen=True, eq=False)
+class Procrustes:
+    """The orthogonal map that brings one set of vectors closest to another, and how close.
+
+    Attributes:
+        rotation: Q (dim, dim), orthogonal: a rotation, or one with a reflection.
+        scale: s, what lengths are multiplied by besides, at least 0.
+        residual: ‖sAQ − B‖²/‖B‖², from 0 (the same but for Q and s) to 1 (nothing in common).
+    """
+
+    rotation: Float64[np.ndarray, "dim dim"]
+    scale: float
+    residual: float
+
+
+def procrustes(a: Float[np.ndarray, "n dim"], b: Float[np.ndarray, "n other"]) -> Procrustes:
+    """Return the orthogonal Q with the least ‖AQ − B‖ and the scale s with the least ‖sAQ − B‖.
+
+    Q = UVᵀ of the SVD UΣVᵀ of AᵀB, s = tr(Σ)/‖A‖² (Schönemann 1966, "A generalized solution of the orthogonal
+    Procrustes problem"). The vectors are taken as they are: whoever wants them centred centres them before.
+
+    Raises:
+        OptionError: the vectors differ in length.
+    """
+    wide, other = a.astype(np.float64), b.astype(np.float64)
+    return procrustes_of(wide.T @ other, float((wide**2).sum()), float((other**2).sum()))
+
+
+def procrustes_of(cross: Float[np.ndarray, "dim other"], square_a: float, square_b: float) -> Procrustes:
+    """Return the same from AᵀB, ‖A‖² and ‖B‖² alone, so that neither set need be held.
+
+    Raises:
+        OptionError: the vectors differ in length.
+    """
+    if cross.shape[0] != cross.shape[1]:
+        raise OptionError(
+            f"vectors of {cross.shape[0]:,} and {cross.shape[1]:,} numbers arrived; an orthogonal map keeps their "
+            "number, so expected as many in both: compare without aligning, as CKA does"
+        )
+    left, values, right = np.linalg.svd(cross.astype(np.float64, copy=False))
+    total = float(values.sum())
+    scale = total / square_a if square_a > 0 else 0.0
+    explained = total * scale / square_b if square_b > 0 else 1.0
+    return Procrustes(left @ right, scale, max(1.0 - explained, 0.0))

@@ -1,0 +1,163 @@
+"""A comparison as a record: how alike two heads are, which rows moved, and where sums land in each."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+import geometry
+from geometry.choices import SpaceName
+from geometry.comparison.alignment import Alignment, TokenFigures, spread
+from geometry.comparison.drift import SetDrift
+from geometry.comparison.pairs import Pairs
+from geometry.comparison.sides import Sides
+from geometry.comparison.similarity import Kernel, Neighbourhoods
+from geometry.head import Head
+from geometry.landing.record import text_of
+from geometry.tables import Table
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import pandas
+
+MOVED = 10
+"""Tokens that moved most that are shown."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """Two heads held against each other.
+
+    Attributes:
+        a, b: The heads, in the spaces they came in.
+        space: Where rows were compared, centred over the matched tokens.
+        seed: Of everything drawn.
+        pairs: The matched tokens.
+        kernel: Linear CKA.
+        neighbours: Whether tokens keep their nearest neighbours.
+        figures: Cosine similarity and ratio of lengths of each matched token; None where rows differ in length.
+        measures: What is called drift, for each matched token; empty where rows differ in length.
+        alignment: The best orthogonal map; None where there is none, or none was asked for.
+        sets: Emoji, emoji prefixes and phantoms' landings against matched controls.
+        sides: Landings side by side.
+        notes: What a reader should know.
+    """
+
+    a: Head
+    b: Head
+    space: SpaceName
+    seed: int
+    pairs: Pairs
+    kernel: Kernel
+    neighbours: Neighbourhoods
+    figures: TokenFigures | None
+    measures: Mapping[str, Float64[np.ndarray, " tokens"]]
+    alignment: Alignment | None
+    sets: tuple[SetDrift, ...]
+    sides: Sides
+    notes: tuple[str, ...]
+
+    @property
+    def cka(self) -> float:
+        """Linear CKA of the centred matched rows, 0 to 1."""
+        return self.kernel.cka
+
+    @property
+    def drift(self) -> Float64[np.ndarray, " tokens"] | None:
+        """1 − cosine similarity of each matched token, aligned where that was done; None where dims differ."""
+        return self.measures.get("aligned", self.measures.get("before"))
+
+    def moved(self, k: int = MOVED) -> Int64[np.ndarray, " places"]:
+        """Return the places, among the matched tokens, of those with the most drift, the most first."""
+        drift = self.drift
+        return np.empty(0, dtype=np.int64) if drift is None else np.argsort(-drift, kind="stable")[:k]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the command line's JSON."""
+        drift = self.drift
+        return {
+            "a": self.a.to_dict(),
+            "b": self.b.to_dict(),
+            "space": self.space,
+            "metric": "cosine",
+            "matched": self.pairs.to_dict(),
+            "cka": self.kernel.cka,
+            "cka_chance": self.kernel.chance,
+            "neighbours": self.neighbours.to_dict(),
+            "before": None if self.figures is None else asdict(spread(self.figures.cosine_before)),
+            "alignment": None if self.alignment is None else self.alignment.to_dict(),
+            "drift": [one.to_dict() for one in self.sets],
+            "moved": [
+                {
+                    "id_a": int(self.pairs.a[place]), "id_b": int(self.pairs.b[place]),
+                    "text": text_of(self.a, int(self.pairs.a[place])), "kind": str(self.pairs.kinds[place]),
+                    "drift": float(drift[place]),
+                }
+                for place in self.moved()
+                if drift is not None
+            ],
+            "landings": self.sides.to_dict(),
+            "notes": list(self.notes),
+            "seed": self.seed,
+            "version": geometry.__version__,
+        }  # fmt: skip
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """One row a matched token: its bytes, kind and ids, and how far it moved."""
+        import pandas as pd
+
+        tokens, ids = self.a.tokens, self.pairs.a.tolist()
+        columns: dict[str, Any] = {
+            "id_a": self.pairs.a,
+            "id_b": self.pairs.b,
+            "text": [text_of(self.a, token) for token in ids],
+            "bytes": [None if tokens is None else tokens.bytes_of(token).hex() for token in ids],
+            "kind": self.pairs.kinds,
+        }
+        if self.figures is not None:
+            found = self.figures
+            columns |= {"cosine_before": found.cosine_before, "ratio_before": found.ratio_before}
+            if found.cosine is not None and found.held_out is not None:
+                held = np.full(len(ids), np.nan)
+                held[found.held_out] = found.cosine_held_out
+                columns |= {"cosine": found.cosine, "ratio": found.ratio, "cosine_held_out": held}
+            columns |= {"drift": self.drift}
+        return pd.DataFrame(columns).assign(
+            a=self.a.name, fingerprint_a=self.a.fingerprint, b=self.b.name, fingerprint_b=self.b.fingerprint,
+            space=self.space, seed=self.seed, version=geometry.__version__,
+        )  # fmt: skip
+
+    def tables(self) -> tuple[Table, ...]:
+        """The likeness of the heads, the drift of sets, the tokens that moved most, and landings side by side."""
+        from geometry.comparison.tables import comparison_tables
+
+        return comparison_tables(self)
+
+    def __str__(self) -> str:
+        return "\n\n".join(table.text() for table in self.tables())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "\n".join(table.html() for table in self.tables())
+
+    def figure(self) -> "matplotlib.figure.Figure":
+        """Draw how far sets of tokens and their controls drifted."""
+        from geometry.comparison.drawing import draw_comparison
+
+        return draw_comparison(self)
+
+    def provenance(self) -> tuple[str, str]:
+        """Which heads this is of, and which space, metric, seed and version."""
+        heads = " · ".join(f"{side} {head.name} ({head.fingerprint})" for side, head in (("A", self.a), ("B", self.b)))
+        how = f"space {self.space}, centred · metric cosine · seed {self.seed} · geometry {geometry.__version__}"
+        return heads, how
+
+    def headline(self) -> str:
+        """The finding in one line."""
+        near = self.neighbours.jaccard.value
+        told = f"{len(self.pairs):,} tokens in common: CKA {self.cka:.4f}, {near:.0%} of neighbours shared"
+        answered = len(self.sides.answered)
+        return told + (f", {self.sides.flipped} of {answered} landings flipped" if answered else "")

@@ -1,0 +1,143 @@
+"""How alike two heads are as wholes, with nothing aligned: linear CKA, and whether tokens keep their neighbours."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float64, Int64
+
+from geometry.comparison.rows import BLOCK_BYTES, PRODUCTS, Matched, Sums, centred_rows
+from geometry.head import Head
+from geometry.intervals import Figure, mean_figure
+from geometry.linalg import unit
+from geometry.progress import track
+
+NEIGHBOURS = 10
+SAMPLED = 2_000
+"""Tokens whose neighbours are looked at, besides all emoji."""
+
+ALIKE = 9
+"""Decimals in which cosines that differ are no tie; ties go to the token that stands first in A, in both heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Linear CKA of the centred matched rows, and what it is for tokens dealt out again.
+
+    Attributes:
+        cka: ‖AᵀB‖²/(‖AᵀA‖‖BᵀB‖), from 0 to 1; 1 where B is A rotated and scaled.
+        chance: Its mean over all permutations of the tokens of one head, exactly.
+    """
+
+    cka: float
+    chance: float
+
+
+def kernel_alignment(sums: Sums) -> Kernel:
+    """Return centred linear CKA (Kornblith et al. 2019, "Similarity of Neural Network Representations Revisited").
+
+    The chance value is tr(AᵀA)·tr(BᵀB)/((n−1)‖AᵀA‖‖BᵀB‖), the mean of ‖AᵀPB‖² over permutations P being
+    ‖A‖²‖B‖²/(n−1) for centred rows.
+    """
+    below = sums.gram_a * sums.gram_b
+    return Kernel(min(sums.gram_ab**2 / below, 1.0), sums.square_a * sums.square_b / ((sums.n - 1) * below))
+
+
+@dataclass(frozen=True, slots=True)
+class KindNeighbours:
+    """Mean Jaccard index of one kind's tokens, and how many they are."""
+
+    n: int
+    jaccard: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhoods:
+    """Whether tokens keep their nearest neighbours.
+
+    Attributes:
+        k: How many neighbours, by cosine similarity of centred rows among the matched tokens.
+        n: How many tokens were sampled.
+        jaccard: Mean of |∩|/|∪| of the two sets of neighbours over them, 0 to 1.
+        chance: Its mean for two sets drawn at random.
+        by_kind: The same by kind of token; emoji are not sampled but all of them.
+    """
+
+    k: int
+    n: int
+    jaccard: Figure
+    chance: float
+    by_kind: Mapping[str, KindNeighbours]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name."""
+        return {**asdict(self), "by_kind": {kind: asdict(one) for kind, one in self.by_kind.items()}}
+
+
+def compare_neighbours(matched: Matched, *, seed: int) -> Neighbourhoods:
+    """Compare the nearest neighbours of a seeded sample of tokens, and of all emoji, among all matched tokens."""
+    n, k = len(matched), min(NEIGHBOURS, len(matched) - 1)
+    sampled = np.sort(np.random.default_rng(seed).choice(n, size=min(SAMPLED, n), replace=False))
+    asked = np.union1d(sampled, matched.pairs.places("emoji"))
+    sides = [nearest(head, ids, asked, k) for head, ids in
+             ((matched.a, matched.pairs.a), (matched.b, matched.pairs.b))]  # fmt: skip
+    values = jaccard(*sides)
+    inside, kinds = np.isin(asked, sampled), matched.pairs.kinds[asked]
+    by_kind = {
+        kind: KindNeighbours(int(rows.sum()), _mean(values[rows], seed))
+        for kind in matched.pairs.by_kind()
+        if (rows := (kinds == kind) & (inside | (kind == "emoji"))).any()
+    }
+    return Neighbourhoods(k, len(sampled), _mean(values[inside], seed), chance_jaccard(n - 1, k), by_kind)
+
+
+def nearest(
+    head: Head, ids: Int64[np.ndarray, " tokens"], asked: Int64[np.ndarray, " asked"], k: int
+) -> Int64[np.ndarray, "asked k"]:
+    """Return the places among ``ids`` of the k nearest of some of them, by cosine similarity, in float64.
+
+    Args:
+        head: In the space wanted.
+        ids: The rows that may be found.
+        asked: The places of those asked for, none of which is its own neighbour.
+        k: How many.
+    """
+    queries = unit(centred_rows(head, ids[asked]))
+    size = max(64, BLOCK_BYTES // (8 * max(head.dim, len(asked))))
+    starts = range(0, len(ids), size)
+    best, found = np.full((len(asked), k), -np.inf), np.zeros((len(asked), k), dtype=np.int64)
+    seconds = len(asked) * float(head.dim) * len(ids) / PRODUCTS
+    for start in track(starts, f"neighbours in {head.name}", total=len(starts), seconds=seconds):
+        places = np.arange(start, min(start + size, len(ids)))
+        # no two places have the same key, so that neither rounding nor sorting decides between equal rows
+        keys = np.round(queries @ unit(centred_rows(head, ids[places])).T, ALIKE) - places * np.finfo(float).eps
+        keys[places[None, :] == asked[:, None]] = -np.inf
+        keys = np.hstack([best, keys])
+        from_block = np.hstack([found, np.broadcast_to(places, (len(asked), len(places)))])
+        kept = np.argpartition(-keys, min(k, keys.shape[1] - 1), axis=1)[:, :k]
+        best, found = np.take_along_axis(keys, kept, axis=1), np.take_along_axis(from_block, kept, axis=1)
+    order = np.argsort(-best, axis=1)
+    return np.take_along_axis(found, order, axis=1)
+
+
+def jaccard(one: Int64[np.ndarray, "tokens k"], other: Int64[np.ndarray, "tokens k"]) -> Float64[np.ndarray, " tokens"]:
+    """Return |∩|/|∪| of each pair of rows, whose entries are all different."""
+    shared = (one[:, :, None] == other[:, None, :]).sum(axis=(1, 2))
+    found: Float64[np.ndarray, " tokens"] = shared / (2 * one.shape[1] - shared)
+    return found
+
+
+def chance_jaccard(n: int, k: int) -> float:
+    """Return the mean Jaccard index of two sets of k drawn at random from n, exactly.
+
+    >>> chance_jaccard(10, 10), round(chance_jaccard(3, 1), 3)
+    (1.0, 0.333)
+    """
+    ways = [comb(k, shared) * comb(n - k, k - shared) for shared in range(k + 1)]
+    return sum(count * shared / (2 * k - shared) for shared, count in enumerate(ways)) / comb(n, k)
+
+
+def _mean(values: Float64[np.ndarray, " tokens"], seed: int) -> Figure:
+    return mean_figure(values, np.arange(len(values)), seed)
