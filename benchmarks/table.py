@@ -5,7 +5,7 @@
 Cold starts are new processes on a warm disk cache, the median of nine; the limit is an interpreter that does nothing.
 Searches run on a head made by seed, prepared (mask, mean and lengths computed once), in space ``raw``; the limits are
 one pass over the head's bytes and the bare product in float32, the rival is ``faiss.knn`` on a float32 copy. Names and
-explanations: ``benchmarks/phantoms.py``. Memory, on a head of 2.1 GB in a sparse file: ``benchmarks/memory.py``, left
+explanations: ``benchmarks/phantoms.py``. Hubness: ``benchmarks/hubness.py``. Memory, on a head of 2.1 GB in a sparse file: ``benchmarks/memory.py``, left
 out with ``--no-memory``.
 """
 
@@ -22,6 +22,7 @@ import faiss
 import numpy as np
 import torch
 from heads import write_head
+from hubness import hubness_rows
 from memory import memory_table
 from phantoms import phantom_rows
 from timing import fewest
@@ -105,6 +106,8 @@ def main() -> None:
             rows += search_rows(asked.vocab, asked.dim, Path(folder))
         with tempfile.TemporaryDirectory() as folder:
             rows += phantom_rows(asked.vocab, asked.dim, Path(folder))
+        with tempfile.TemporaryDirectory() as folder:
+            rows += hubness_rows(Path(folder))
     columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
     title = (f"geometry {geo.__version__} on {platform.machine()}, {torch.get_num_threads()} threads",)
     print(Table(title, columns, tuple(rows)).text())

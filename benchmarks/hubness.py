@@ -1,0 +1,63 @@
+"""The rows of the speed table about hubness: every row asks every other, once to be counted and once for r(w).
+
+    python benchmarks/hubness.py
+
+The limit is the bare float32 product of the same shape, made a block at a time so that it is never held whole.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from heads import write_head
+
+import geometry as geo
+from geometry.hubness import local_means, occurrence
+from geometry.tables import Column, Table
+
+ROWS, DIM = 16_384, 768
+
+ASKING = 2_048
+"""Rows of one block of the bare product."""
+
+
+def hubness_rows(folder: Path, vocab: int = ROWS, dim: int = DIM) -> list[tuple[str, ...]]:
+    """N_k by cosine similarity and r of every row of a bf16 head made by seed, beside the bare product."""
+    write_head(folder, vocab, dim)
+    head = geo.open_head(folder).folded()
+    head.candidates()
+    occurrence(geo.open_head(folder).folded(), "cosine", k=1)  # libraries are loaded, pages are there
+    rows = head.rows(range(vocab))
+    product = _seconds(lambda: [rows[at : at + ASKING] @ rows.T for at in range(0, vocab, ASKING)])
+    counted, means = _seconds(lambda: occurrence(head, "cosine")), _seconds(lambda: local_means(head))
+    name = f"{vocab:,} × {dim:,} bf16"
+    return [
+        (f"{name}: N of all rows, exact 10 nearest", f"{counted:.2f} s", "1", ""),
+        ("    against bare fp32 product", f"{product:.2f} s", f"{counted / product:.2f}", "ours ÷ it"),
+        (f"{name}: r of all rows, exact", f"{means:.2f} s", "1", ""),
+        ("    against bare fp32 product", f"{product:.2f} s", f"{means / product:.2f}", "ours ÷ it"),
+    ]
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print the rows."""
+    parser = argparse.ArgumentParser(description="Print the table of hubness.")
+    parser.add_argument("--vocab", type=int, default=ROWS)
+    parser.add_argument("--dim", type=int, default=DIM)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = hubness_rows(Path(folder), asked.vocab, asked.dim)
+    columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
+    print(Table((f"geometry {geo.__version__}: hubness",), columns, tuple(rows)).text())
+
+
+if __name__ == "__main__":
+    main()
