@@ -5,8 +5,8 @@
 Cold starts are new processes on a warm disk cache, the median of nine; the limit is an interpreter that does nothing.
 Searches run on a head made by seed, prepared (mask, mean and lengths computed once), in space ``raw``; the limits are
 one pass over the head's bytes and the bare product in float32, the rival is ``faiss.knn`` on a float32 copy. Names and
-explanations: ``benchmarks/phantoms.py``. Hubness: ``benchmarks/hubness.py``. Memory, on a head of 2.1 GB in a sparse file: ``benchmarks/memory.py``, left
-out with ``--no-memory``.
+explanations: ``benchmarks/phantoms.py``. Hubness: ``benchmarks/hubness.py``. Memory, on a head of 2.1 GB in a sparse
+file: ``benchmarks/memory.py``, left out with ``--no-memory``.
 """
 
 import argparse
