@@ -88,7 +88,7 @@ def draw_lines(axes: "Axes", panel: Lines, *, above: float = 0.08) -> None:
 
 
 def _drawable(panel: Lines, line: Line) -> Bool[np.ndarray, " points"]:
-    keep = np.isfinite(line.x) & np.isfinite(line.y)
+    keep: Bool[np.ndarray, " points"] = np.isfinite(line.x) & np.isfinite(line.y)
     for logarithmic, values in ((panel.log_x, line.x), (panel.log_y, line.y)):
         if logarithmic:
             keep &= values > 0

@@ -1,6 +1,6 @@
 """What a vocabulary is made of: its tokens by kind and by their place in UTF-8, and the emoji that it can write."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -137,8 +137,9 @@ def _groups(head: Head, tokens: Vocabulary) -> tuple[GroupCount, ...]:
     rows: dict[Emoji, set[int]] = {}
     for token, emoji in tokens.emoji.items():
         rows.setdefault(emoji, set()).add(token)
-    every = writable(tokens.with_bytes)
-    trained = writable(lambda data: [token for token in tokens.with_bytes(data) if token not in masked])
+    data = [tokens.bytes_of(token) for token in range(min(head.vocab, tokens.tokenizer_size))]
+    every = writable(data)
+    trained = writable(piece for token, piece in enumerate(data) if token not in masked)
     counts: dict[str, dict[str, int]] = {}
     for emoji, texts in forms.items():
         held: Held = "whole" if emoji in rows else _held(texts, every)
@@ -161,20 +162,18 @@ def _held(texts: Sequence[str], reach: Callable[[bytes], int]) -> Held:
     return "spelt" if best == 1.0 else "partly" if best else "impossible"
 
 
-def writable(tokens: Callable[[bytes], Sequence[int]]) -> Callable[[bytes], int]:
-    """Return the function that says how many of the first bytes of a string tokens can write exactly.
-
-    Args:
-        tokens: Gives the ids that hold some bytes.
-    """
+def writable(pieces: Iterable[bytes]) -> Callable[[bytes], int]:
+    """Return the function that says how many of the first bytes of a string some pieces in a row write exactly."""
+    held = frozenset(pieces) - {b""}
+    longest = max(map(len, held), default=0)
 
     def reach(data: bytes) -> int:
-        reached = [True] + [False] * len(data)
+        reached = {0}
         for start in range(len(data)):
-            if reached[start]:
-                for stop in range(start + 1, len(data) + 1):
-                    reached[stop] = reached[stop] or bool(tokens(data[start:stop]))
-        return max(place for place, there in enumerate(reached) if there)
+            if start in reached:
+                stops = range(start + 1, min(start + longest, len(data)) + 1)
+                reached.update(stop for stop in stops if data[start:stop] in held)
+        return max(reached)
 
     return reach
 

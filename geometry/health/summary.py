@@ -54,7 +54,8 @@ def _neighbors(audit: "geometry.health.record.Audit") -> Iterator[Line]:
     if audit.hubs is not None:
         for one in audit.hubs.metrics:
             found = f"skew {one.found.skew:.2f}, {one.found.antihub_share:.1%} antihubs"
-            yield f"hubness, {one.metric}", found, f"{one.null.skew:.2f}, {one.null.antihub_share:.1%} for Gaussian rows"
+            chance = f"{one.null.skew:.2f}, {one.null.antihub_share:.1%} for Gaussian rows"
+            yield f"hubness, {one.metric}", found, chance
     if audit.reach is not None:
         never, undecided = len(audit.reach.never), len(audit.reach.undecided)
         proven = "each with a proof" if not undecided else f"{undecided:,} more undecided"
