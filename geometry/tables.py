@@ -85,3 +85,6 @@ class Table:
         lines.append("</tbody></table>")
         lines.extend(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return self.html()

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from io import BytesIO
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARGIN = 0.3
+NOTEBOOK_DOTS = 90
 TITLE, SUBTITLE, BODY, SMALL, TINY = 13.0, 10.0, 9.0, 7.5, 6.5
 """Sizes of text in points."""
 
@@ -97,14 +100,13 @@ def open_page(title: str, caption: str, *, width: float, height: float | None = 
         body: see there.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     room = width - 2 * MARGIN
     titles, captions = wrap(title, room, TITLE, bold=True), wrap(shown(caption), room, TINY)
     head = MARGIN + 0.24 * len(titles) + (0.08 if titles else 0.0)
     foot = MARGIN * 0.6 + 0.12 * len(captions) + (0.08 if captions else 0.0)
     height = height if height is not None else head + body + foot
-    figure = Figure(figsize=(width, height))
+    figure = _figure_class()(figsize=(width, height))
     FigureCanvasAgg(figure)
     for number, line in enumerate(titles):
         _write_line(figure, (MARGIN, height - MARGIN * 0.8 - 0.14 - 0.24 * number), line, TITLE)
@@ -118,6 +120,21 @@ def open_page(title: str, caption: str, *, width: float, height: float | None = 
         va="bottom",
     )
     return Page(figure, MARGIN, foot, room, height - head - foot)
+
+
+@cache
+def _figure_class() -> "type[Figure]":
+    """A matplotlib figure that a notebook shows by itself, whatever backend is chosen there."""
+    from matplotlib.figure import Figure
+
+    class NotebookFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            drawn = BytesIO()
+            with house_style():
+                self.savefig(drawn, format="png", dpi=NOTEBOOK_DOTS)
+            return drawn.getvalue()
+
+    return NotebookFigure
 
 
 def _write_line(figure: "Figure", at: tuple[float, float], text: str, size: float) -> None:
