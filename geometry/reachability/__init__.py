@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Int64, Integer
 
 from geometry.choices import DEFAULT_SPACE, SPACES, SpaceName, check_choice, check_seed
-from geometry.errors import OptionError, ReadoutError
+from geometry.errors import OptionError, ReadoutError, TokenError
 from geometry.head import Head
 from geometry.reachability.distance import HullDistance, hull_distance, hull_distances
 from geometry.reachability.evidence import Evidence
@@ -52,7 +52,8 @@ def survey(
         without bias, within 1e-6 of the rows' distances from 0.
 
     Raises:
-        OptionError: No tokens to ask for, an id that is no finite row, no such space, or a negative seed.
+        OptionError: No tokens to ask for, no such space, or a negative seed.
+        TokenError: An id that is no finite row.
         ReadoutError: The space is ``whitened``, whose products are no logits.
 
     Source:
@@ -89,14 +90,17 @@ def _targets(head: Head, ids: Sequence[int] | Integer[np.ndarray, " targets"] | 
         if not len(found):
             raise OptionError(f"{head.name} has no finite row that stands for a token: there is nothing to ask for")
         return found
-    asked = np.unique(np.asarray(ids, dtype=np.int64)) if len(ids) else np.empty(0, dtype=np.int64)
-    if not len(asked):
+    given = np.asarray(ids)
+    if not given.size:
         raise OptionError("ids=[] arrived; expected at least one token id, or none at all for every token")
+    if given.dtype.kind not in "iu":
+        raise OptionError(f"ids of type {given.dtype} arrived; expected whole numbers, the tokens' ids")
+    asked = np.unique(given).astype(np.int64)
     for token in asked.tolist():
         if not 0 <= token < head.vocab:
-            raise OptionError(f"id {token} arrived; expected 0 to {head.vocab - 1}, the rows of {head.name}")
+            raise TokenError(f"id {token} arrived; expected 0 to {head.vocab - 1}, the rows of {head.name}")
         if not finite[token]:
-            raise OptionError(
+            raise TokenError(
                 f"id {token} arrived, whose row holds NaN, infinity or far too large numbers; leave it out"
             )
     return asked

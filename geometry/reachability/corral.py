@@ -89,13 +89,12 @@ class Corral:
             pivot = self._gram[place, place] + 1.0 - across @ solved
             if pivot <= SMALL:
                 return False
-            column = solved[:, None]
-            self._inverse = np.block(
-                [
-                    [self._inverse + column @ column.T / pivot, -column / pivot],
-                    [-column.T / pivot, np.array([[1 / pivot]])],
-                ]
-            )
+            size = len(solved)
+            larger = np.empty((size + 1, size + 1))
+            larger[:size, :size] = self._inverse + np.outer(solved / pivot, solved)
+            larger[size, :size] = larger[:size, size] = -solved / pivot
+            larger[size, size] = 1 / pivot
+            self._inverse = larger
         self._members = [*self._members, place]
         self.weights = np.append(self.weights, 0.0)
         return True
@@ -134,8 +133,8 @@ class Corral:
         keep = np.arange(len(self._members)) != place
         if self._inverse is not None:
             column = self._inverse[keep, place]
-            rest = self._inverse[np.ix_(keep, keep)]
-            self._inverse = rest - np.outer(column, column) / self._inverse[place, place]
+            rest = self._inverse[keep][:, keep]
+            self._inverse = rest - np.outer(column / self._inverse[place, place], column)
         self._members = self._members[:place] + self._members[place + 1 :]
         weights = np.maximum(self.weights[keep], 0.0)
         self.weights = weights / weights.sum()
@@ -143,4 +142,7 @@ class Corral:
     def _invert(self) -> None:
         """Start from the products again, so that no rounding piles up."""
         own = self._gram[np.ix_(self._members, self._members)]
-        self._inverse = np.linalg.pinv(own + 1.0, hermitian=True)
+        try:
+            self._inverse = np.linalg.inv(own + 1.0)
+        except np.linalg.LinAlgError:  # points that are not quite independent
+            self._inverse = np.linalg.pinv(own + 1.0, hermitian=True)

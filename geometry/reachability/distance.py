@@ -183,6 +183,8 @@ def _distances(
     rows: Rows, targets: Float64[np.ndarray, "queries dim"], left_out: Sequence[frozenset[int]], tolerance: float
 ) -> list[HullDistance]:
     """Follow some targets together, one pass over the rows a round, until every gap is closed."""
+    from threadpoolctl import threadpool_limits
+
     searches = [_Search(target, rows, tolerance) for target in targets]
     for _ in range(MOST_ROUNDS):
         todo = [place for place, search in enumerate(searches) if not search.done]
@@ -193,6 +195,7 @@ def _distances(
             break
         directions = np.stack([searches[place].direction for place in asked])
         found = lowest(rows, directions, [left_out[place] for place in asked], POINTS, exact=exact)
-        for place, one in zip(asked, found, strict=True):
-            searches[place].take(one, exact=exact)
+        with threadpool_limits(1, user_api="blas"):  # threads cost more than products this small
+            for place, one in zip(asked, found, strict=True):
+                searches[place].take(one, exact=exact)
     return [search.result() for search in searches]

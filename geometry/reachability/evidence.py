@@ -81,7 +81,7 @@ def bound_of(
     """
     own = np.array([token])
     apart = rivals.rows(own)[0] - weights @ rivals.rows(ids)
-    return float(rivals.radius * np.linalg.norm(apart) + rivals.biases(own)[0] - weights @ rivals.biases(ids))
+    return float(rivals.furthest * np.linalg.norm(apart) + rivals.biases(own)[0] - weights @ rivals.biases(ids))
 
 
 def leads(

@@ -11,6 +11,9 @@ from geometry.head import Head
 from geometry.moments import blocks
 from geometry.products import row_biases
 
+FURTHEST = 1_000
+"""With a bias and residuals of any length: how many times √d they are followed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Rivals:
@@ -42,6 +45,11 @@ class Rivals:
         """Return what these rows' logits have beside their products; zeros where there is no bias."""
         return np.zeros(len(ids)) if self.bias is None else np.asarray(self.bias[ids])
 
+    @property
+    def furthest(self) -> float:
+        """How long residuals can be: the radius, or with a bias and any length a thousand times as much."""
+        return self.radius * (FURTHEST if self.free and self.bias is not None else 1.0)
+
     @cached_property
     def reach(self) -> Float64[np.ndarray, " vocab"]:
         """The most that each row's logit can be at this radius; −∞ where it does not compete."""
@@ -50,8 +58,8 @@ class Rivals:
 
     @cached_property
     def rounding(self) -> Float64[np.ndarray, " vocab"]:
-        """A bound on what float64 gets wrong in each row's logit at this radius (Higham 2002, §3.1)."""
-        size = self.radius * self.view.norms
+        """A bound on what float64 gets wrong in each row's logit for the longest residual (Higham 2002, §3.1)."""
+        size = self.furthest * self.view.norms
         if self.bias is not None:
             beta = self.view.readout.beta
             shift = 0.0 if beta is None else abs(self.view.readout.prescale) * float(np.linalg.norm(beta))

@@ -12,6 +12,7 @@ from geometry.reachability.distance import HullDistance, hull_distances
 from geometry.reachability.evidence import Evidence, leads, weigh
 from geometry.reachability.firsts import Residuals, come_first
 from geometry.reachability.rivals import Rivals
+from geometry.reachability.sphere import on_sphere
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,8 @@ def settle(rivals: Rivals, ids: Int64[np.ndarray, " targets"], *, seed: int) -> 
         status[left[won]], step[left[won]] = "reachable", name
         left = left[~won]
     evidence = _by_hull(rivals, ids[left])
+    if rivals.bias is not None:
+        evidence |= on_sphere(rivals, {t: one for t, one in evidence.items() if one.status == "undecided"}, seed=seed)
     for place in left.tolist():
         one = evidence[int(ids[place])]
         status[place], step[place] = one.status, one.step

@@ -8,6 +8,7 @@ from jaxtyping import Float64, Int64
 
 from geometry.linalg import unit
 from geometry.products import row_biases, row_products
+from geometry.reachability.polyhedron import nearest_in_polyhedron
 from geometry.why.ledger import Ledger
 
 ROUNDS = 200
@@ -122,36 +123,6 @@ class _Cell:
         """Whether a point is within all boundaries met so far, up to rounding."""
         over = np.stack(self.directions) @ point - np.array(self.levels)
         return bool(over.min() >= -1e-6 * float(np.linalg.norm(point)))
-
-
-def nearest_in_polyhedron(
-    directions: Float64[np.ndarray, "boundaries dim"],
-    levels: Float64[np.ndarray, " boundaries"],
-    point: Float64[np.ndarray, " dim"],
-) -> Float64[np.ndarray, " dim"] | None:
-    """Return the point of {x: G·x ≥ h} nearest to ``point``, or None where that is empty or was not found.
-
-    Least distance programming by non-negative least squares (Lawson & Hanson 1974, "Solving Least Squares
-    Problems", §23.4).
-    """
-    from scipy.optimize import nnls
-
-    wanted = levels - directions @ point
-    if (wanted <= 0).all():
-        return point
-    system = np.vstack([directions.T, wanted])
-    target = np.zeros(len(system))
-    target[-1] = 1.0
-    try:
-        multipliers, distance = nnls(system, target, maxiter=50 * len(wanted))
-    except RuntimeError:  # its word for not having settled
-        return None
-    if distance < 1e-12:
-        return None
-    rest = system @ multipliers - target
-    if abs(rest[-1]) < 1e-15:
-        return None
-    return np.asarray(point - rest[:-1] / rest[-1])
 
 
 def win_angles(ledger: Ledger, rivals: Sequence[int]) -> list[float | None]:
