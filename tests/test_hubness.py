@@ -1,7 +1,9 @@
 """Hubness and CSLS against float64 brute force: nearest rows of all rows, N_k, r(w), and landings by CSLS."""
 
 import json
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,7 +108,7 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("space", SPACES)
-@pytest.mark.parametrize("model_type", ["llama", "phi", "bert"])
+@pytest.mark.parametrize("model_type", ["llama", "phi", pytest.param("bert", marks=pytest.mark.slow)])
 def test_every_metric_and_space_counts_as_brute_force_does(
     make_head, small_blocks, model_type: str, space: str, metric: Any
 ):
@@ -358,3 +360,30 @@ def test_wrong_words_are_refused(make_head):
         check_metric("dot", "folded")
     with pytest.raises(OptionError, match="k=420 arrived"):
         occurrence(make_head(with_tokenizer=False), "cosine", k=420)
+
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "hubness.md"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["organism", "tinystories"])
+def test_the_page_tells_what_is_found(name: str, request: pytest.FixtureRequest):
+    found = find_hubs(geo.open_head(name if name == "organism" else request.getfixturevalue(name)).folded())
+    page = PAGE.read_text(encoding="utf-8")
+    for row in found.tables()[0].rows:
+        assert "| " + " | ".join([f"`{row[0]}`", *row[1:]]) + " |" in page
+    for one in found.metrics[:3]:
+        lengths = found.head.norms[one.found.ids]
+        shares = [(lengths < found.head.norms[hub.id]).mean() for hub in one.top]
+        assert min(shares) > 0.9 if one.metric == "logit" else max(shares) < 0.01
+
+
+@pytest.mark.slow
+def test_the_page_tells_why_the_tiger_falls_back():
+    head = geo.open_head("organism").folded()
+    (tiger,) = head.words().emoji_ids("🐅")
+    means = local_means(head)
+    share = (means[head.candidates()] < means[tiger]).mean()
+    told = re.search(r"its r of ([\d.]+) is above that of ([\d.]+)% of the rows", PAGE.read_text(encoding="utf-8"))
+    assert told is not None
+    assert told.groups() == (f"{means[tiger]:.3f}", f"{100 * share:.1f}")
