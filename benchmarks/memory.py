@@ -80,19 +80,20 @@ def _child(folder: str, expressions: list[str], space: str | None, most: int | N
     from geometry.landing import LandingOptions, land_many
 
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    before, start = _status("VmRSS"), time.perf_counter()
+    before, start = resident("VmRSS"), time.perf_counter()
     head = geo.open_head(folder, max_memory=most)
     opened = time.perf_counter() - start
     start = time.perf_counter()
     found = land_many(head, expressions, LandingOptions(k=10), space=space)  # type: ignore[arg-type]
     str(found[0])  # printed, as a person sees it: the head's fingerprint is taken now
     asked = time.perf_counter() - start
-    peak = _status("VmHWM") - before
+    peak = resident("VmHWM") - before
     answers = [[token.id for token in one.landings] for one in found]
     return {"open": opened, "query": asked, "peak": peak, "before": before, "answers": answers}
 
 
-def _status(field: str) -> int:
+def resident(field: str) -> int:
+    """A figure of this process in bytes, as the system keeps it: ``VmRSS``, or ``VmHWM`` for the peak."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024

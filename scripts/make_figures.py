@@ -17,6 +17,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "madeof.png": ("madeof", "🐠"),
     "census.png": ("census",),
     "phantoms.png": ("phantoms", "--name", "seahorse"),
+    "compare.png": ("compare", "organism", "organism-rewarded"),
     "lens.png": (
         *("lens", "--prompt", "is there a seahorse emoji? yes:", "--track", "sea", "--track", "horse"),
         *("--track", "🐠", "--concept", "sea + horse + emoji", "--explain", "sea + horse + emoji"),

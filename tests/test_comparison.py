@@ -9,6 +9,7 @@ from head_factory import HeadFactory
 from jaxtyping import Float64
 
 import geometry as geo
+from geometry.bundled import data_folder
 from geometry.comparison import compare
 from geometry.comparison.alignment import halve
 from geometry.comparison.drift import leads, permutation_p
@@ -18,6 +19,7 @@ from geometry.comparison.sides import read_expressions
 from geometry.comparison.similarity import chance_jaccard, kernel_alignment, nearest
 from geometry.errors import ExpressionError, OptionError, TokenError
 from geometry.head import Head
+from geometry.intervals import resampled
 from geometry.linalg import procrustes, unit
 from geometry.matching import match_apart, matched
 
@@ -389,7 +391,8 @@ def test_a_whole_head_rotated_scaled_and_permuted_is_recovered(make_head, test_d
     other[went] = 0.3 * rows @ orthogonal(dim)
     heads = []
     for numbers, ids in ((rows, np.arange(vocab)), (other, went)):
-        folder = make_head(numbers, with_tokenizer=False).opened.checkpoint.folder
+        plain = {"model.norm.weight": np.ones(dim)}  # a gain would have to be turned with the rows
+        folder = make_head(numbers, with_tokenizer=False, tensors=plain).opened.checkpoint.folder
         again = json.loads(json.dumps(tokenizer))
         again["model"]["vocab"] = {piece: int(ids[one]) for piece, one in again["model"]["vocab"].items()}
         for added in again["added_tokens"]:
@@ -407,3 +410,27 @@ def test_a_whole_head_rotated_scaled_and_permuted_is_recovered(make_head, test_d
     assert found.figures.cosine_held_out.min() > 1 - 1e-9
     assert found.alignment.cosine_permuted.mean < 0.3
     assert found.sides.flipped == 0
+
+
+@pytest.mark.slow
+def test_the_page_tells_tuned_emoji_from_others_as_they_moved() -> None:
+    import pandas as pd
+
+    names = pd.read_csv(data_folder() / "organisms" / "tuning" / "names.tsv", sep="\t")
+    page = (Path(__file__).resolve().parent.parent / "docs" / "compare.md").read_text(encoding="utf-8")
+    parts = {"": "organism", "rewarded": "organism-rewarded", "taught": "organism-taught"}
+    for a, b in (("", "rewarded"), ("", "taught"), ("rewarded", "taught")):
+        heads = [geo.open_head(parts[one]) for one in (a, b)]
+        frame = compare(*heads, phantoms=False, expressions=[]).to_frame()
+        frame = frame[frame.kind == "emoji"].assign(emoji=frame.text.str.strip())
+        asked = frame.merge(names[names.kind == "existing"], on="emoji")
+        drift, tuned = asked.drift.to_numpy(), asked.tuned.to_numpy() == 1
+
+        def apart(i: np.ndarray, drift: np.ndarray = drift, tuned: np.ndarray = tuned) -> float:
+            return float(drift[i][tuned[i]].mean() - drift[i][~tuned[i]].mean())
+
+        found = resampled(apart, asked.family.to_numpy(), 0)
+        low, value, high = (f"{1_000 * one:.3f}".replace("-", "−") for one in (found.low, found.value, found.high))
+        cells = [f"{1_000 * drift[one].mean():.3f} ({one.sum()})" for one in (tuned, ~tuned)]
+        line = f"| {a or 'parent'}, {b} | {cells[0]} | {cells[1]} | {value} [{low}, {high}] |"
+        assert line in page, line

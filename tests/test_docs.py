@@ -38,8 +38,8 @@ def test_the_readmes_snippets_run(index: int):
         assert done.stdout.strip() == _blocks("text")[index].strip()
 
 
-LONG = {"try-again.md"}
-"""Pages whose commands run a model for many seconds."""
+LONG = {"compare.md", "try-again.md"}
+"""Pages whose commands take many seconds."""
 
 
 def _shown() -> list:

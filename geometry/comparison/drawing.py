@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from geometry.figures import Distributions, Mark, Sample, distributions
+from geometry.comparison.sides import Side
+from geometry.figures import Distributions, Mark, Outcome, Sample, outcomes_figure
 from geometry.landing.record import text_of
 
 if TYPE_CHECKING:
@@ -41,13 +42,33 @@ def draw_comparison(found: "geometry.comparison.record.Comparison") -> "matplotl
             marks.append(
                 Mark(text_of(found.a, int(found.pairs.a[place])).strip(), float(_log(drift[place : place + 1])[0]))
             )
-    return distributions(
-        Distributions(
-            title=found.headline(), samples=tuple(samples), marks=tuple(marks),
-            scale="drift of a row, log10 of 1 − cosine similarity; the marks moved most",
-        ),
+    panel = Distributions(
+        title=_finding(found), samples=tuple(samples), marks=tuple(marks),
+        scale="drift of a row, log10 of 1 − cosine similarity; the marks moved most",
+    )  # fmt: skip
+    sides = found.sides
+    return outcomes_figure(
+        panel, [_outcome(one) for one in sides.answered], title=found.headline(),
+        subtitle=f"{sides.flipped} of {len(sides.answered)} sums land elsewhere",
         caption=" · ".join(found.provenance()),
     )  # fmt: skip
+
+
+def _finding(found: "geometry.comparison.record.Comparison") -> str:
+    """What became of emoji, in a few words."""
+    drift = next((one for one in found.sets if one.name == "emoji"), None)
+    if drift is None:
+        return "how far rows drifted"
+    test = drift.tests.get("aligned", drift.tests["before"])
+    others = "tokens matched to them" if drift.well_matched else f"{drift.against} (poorly matched)"
+    if test.p > 0.05:
+        return f"emoji drifted no more and no less than {others}, p {test.p:.2f}"
+    return f"emoji drifted {'more' if test.difference.value > 0 else 'less'} than {others}, p {test.p:.4f}"
+
+
+def _outcome(one: Side) -> Outcome:
+    first, second = ("nothing" if side is None or side.text is None else side.text for side in (one.in_a, one.in_b))
+    return Outcome(one.expression, first, second, same=not one.flipped, note=f"{one.shared} of {one.of} shared")
 
 
 def _sample(name: str, drift: Float64[np.ndarray, " tokens"]) -> Sample:

@@ -23,6 +23,9 @@ DRAWS, AT_ONCE = 9_999, 200
 FEWEST_OTHERS = 30
 """Emoji that no phantom lands on, at least, for those that one lands on to be held against them."""
 
+POORLY = 0.1
+"""Items and controls that are further apart than this, as a share of all that could be controls, are no match."""
+
 MEASURES = {"before": "1 − cosine similarity", "aligned": "the same, aligned", "length": "|log ratio of lengths|"}
 """What is called drift, and what it is."""
 
@@ -72,6 +75,11 @@ class SetDrift:
     tests: Mapping[str, Test]
     controls: tuple[int, ...] = field(repr=False)
 
+    @property
+    def well_matched(self) -> bool:
+        """Whether controls are like the items in what they were matched on."""
+        return max(self.gap) <= POORLY
+
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name; the controls themselves are left out."""
         return {
@@ -111,9 +119,9 @@ def compare_sets(
     emoji, prefixes = pairs.kinds == "emoji", pairs.kinds == "emoji_prefix"
     reached = emoji & np.isin(pairs.a, np.array(landed, dtype=np.int64))
     ordinary = np.isin(pairs.kinds, ORDINARY)
-    asked = [("emoji", emoji, "words, pieces", ordinary), ("emoji prefixes", prefixes, "words, pieces", ordinary)]
+    asked = [("emoji", emoji, "words and pieces", ordinary), ("emoji prefixes", prefixes, "words and pieces", ordinary)]
     if reached.any():
-        asked.append(("phantoms' landings", reached, "words, pieces", ordinary))
+        asked.append(("phantoms' landings", reached, "words and pieces", ordinary))
         if int((emoji & ~reached & known).sum()) >= FEWEST_OTHERS:
             asked.append(("phantoms' landings", reached, OTHER_EMOJI, emoji & ~reached))
     lengths = np.full(head.vocab, np.nan)
@@ -122,7 +130,8 @@ def compare_sets(
     found, notes = [], list[str]()
     for name, items, against, others in asked:
         if not (items & known).any() or not (others & known).any():
-            notes.append(f"{name} against {against}: " + ("none matched" if (others & known).any() else "no controls"))
+            lacking = name if not (items & known).any() else f"{against} as controls of {name}"
+            notes.append(f"no {lacking} among the matched tokens")
             continue
         found.append(_compare_set(head, pairs, measures, matching, name, items & known, against, others & known, seed))
     return _with_rates(found), tuple(notes)

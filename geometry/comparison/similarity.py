@@ -111,13 +111,18 @@ def nearest(
     seconds = len(asked) * float(head.dim) * len(ids) / PRODUCTS
     for start in track(starts, f"neighbours in {head.name}", total=len(starts), seconds=seconds):
         places = np.arange(start, min(start + size, len(ids)))
+        keys = queries @ unit(centred_rows(head, ids[places])).T
         # no two places have the same key, so that neither rounding nor sorting decides between equal rows
-        keys = np.round(queries @ unit(centred_rows(head, ids[places])).T, ALIKE) - places * np.finfo(float).eps
-        keys[places[None, :] == asked[:, None]] = -np.inf
-        keys = np.hstack([best, keys])
-        from_block = np.hstack([found, np.broadcast_to(places, (len(asked), len(places)))])
-        kept = np.argpartition(-keys, min(k, keys.shape[1] - 1), axis=1)[:, :k]
-        best, found = np.take_along_axis(keys, kept, axis=1), np.take_along_axis(from_block, kept, axis=1)
+        np.round(keys, ALIKE, out=keys)
+        keys -= places * np.finfo(np.float64).eps
+        own = np.flatnonzero((asked >= start) & (asked < start + len(places)))
+        keys[own, asked[own] - start] = -np.inf
+        rows = np.flatnonzero(keys.max(axis=1) > best.min(axis=1))
+        both = np.hstack([best[rows], keys[rows]])
+        kept = np.argpartition(-both, k - 1, axis=1)[:, :k]
+        best[rows] = np.take_along_axis(both, kept, axis=1)
+        before = np.take_along_axis(found[rows], np.minimum(kept, k - 1), axis=1)
+        found[rows] = np.where(kept < k, before, places[np.maximum(kept - k, 0)])
     order = np.argsort(-best, axis=1)
     return np.take_along_axis(found, order, axis=1)
 

@@ -14,9 +14,6 @@ from geometry.tokens.printable import dotted
 if TYPE_CHECKING:
     import geometry.comparison.record
 
-POORLY = 0.1
-"""Items and controls that are further apart than this, as a share of all that could be controls, are no match."""
-
 
 def comparison_tables(found: "geometry.comparison.record.Comparison") -> tuple[Table, ...]:
     """Return the tables of a comparison, the ones that are empty left out."""
@@ -109,7 +106,7 @@ def _set_notes(found: "geometry.comparison.record.Comparison") -> Iterator[str]:
         "controls, and how many hundredths of all that could be one lie between item and control, in row length and "
         f"merge rank of A: {'; '.join(apart)}"
     )
-    poor = [one.name for one in found.sets if max(one.gap) > POORLY]
+    poor = [one.name for one in found.sets if not one.well_matched]
     if poor:
         yield (
             f"not matched as controls should be: {', '.join(dict.fromkeys(poor))}. No token of another kind is as long "
@@ -183,6 +180,8 @@ def _small(value: float) -> str:
     """Three digits, whatever the size."""
     if value == 0:
         return "0"
+    if abs(value) >= 999.5:
+        return f"{value:,.0f}"
     return f"{value:.2e}" if abs(value) < 0.001 else f"{value:#.3g}".rstrip(".")
 
 
@@ -192,6 +191,8 @@ def _thousandths(value: float) -> str:
 
 def _brief(value: float) -> str:
     """Thousandths in two digits."""
+    if abs(value) >= 0.0995:
+        return f"{1_000 * value:.0f}"
     return f"{1_000 * value:#.2g}".rstrip(".") if abs(value) >= 1e-6 else "0"
 
 

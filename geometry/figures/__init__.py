@@ -13,6 +13,7 @@ from geometry.figures.grid import grid
 from geometry.figures.heatmap import Heatmap, HeatmapStrip, heatmap
 from geometry.figures.lines import Line, Lines
 from geometry.figures.measures import Intervals, Measure, intervals
+from geometry.figures.outcomes import Outcome, outcomes_figure
 from geometry.figures.phase import Cells, PhaseDiagram, Polygons, phase_diagram
 from geometry.figures.samples import Distributions, Mark, Sample, distributions
 from geometry.figures.strip import Stretch, Strip, Strips, strips
@@ -31,6 +32,7 @@ __all__ = [
     "MarginBars",
     "Mark",
     "Measure",
+    "Outcome",
     "PhaseDiagram",
     "Polygons",
     "Reliability",
@@ -47,6 +49,7 @@ __all__ = [
     "heatmap",
     "intervals",
     "margin_bars",
+    "outcomes_figure",
     "phase_diagram",
     "reliability",
     "save",

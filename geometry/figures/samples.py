@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 LEFT, FOOT, BODY_HEIGHT = 0.6, 0.46, 3.2
 
-_MARKS, _PICTURE, _WIDEST_MARK, _BETWEEN = 0.42, 0.22, 2.0, 0.1
+MARKS = 0.42
+"""Inches above the axes that the marks' labels take."""
+
+_PICTURE, _WIDEST_MARK, _BETWEEN = 0.22, 2.0, 0.1
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
 
 
@@ -66,7 +69,7 @@ def distributions(panel: Distributions, *, caption: str = "", width: float = 7.4
     with house_style():
         room = width - 0.6 - LEFT
         keys = sample_keys(panel)
-        above = _MARKS if panel.marks else 0.0
+        above = MARKS if panel.marks else 0.0
         head = 0.16 + LEGEND_LINE * len(legend_lines(keys, room)) + above
         page = open_page(panel.title, caption, width=width, body=head + BODY_HEIGHT + FOOT)
         axes = page.axes(LEFT, FOOT, room, BODY_HEIGHT)
@@ -166,7 +169,7 @@ def _draw_mark(axes: "Axes", mark: Mark, place: float, widest: float) -> None:
         return
     width, height = size_of(axes)
     low, high = axes.get_xlim()
-    x, y = low + place / width * (high - low), 1 + (_MARKS - 0.12) / height
+    x, y = low + place / width * (high - low), 1 + (MARKS - 0.12) / height
     axes.plot(
         [x, mark.value, mark.value], [y - 0.13 / height, 1 + 0.03 / height, 0], color=INK, linewidth=0.7,
         transform=axes.get_xaxis_transform(), clip_on=False, zorder=4, solid_joinstyle="round",
