@@ -28,8 +28,9 @@ class Evidence:
         distance: λ, the distance of its row from the hull of the others; 0 where that is within the tolerance.
         gap: How much smaller the true λ can be, by duality.
         lead: How far ahead of every rival it is at the witness, in logits on the sphere, found by a scan in float64; at
-            most 0, or NaN, without one.
+            most 0 without one.
         bound: No residual up to that length puts it further ahead than this: R‖w̃_t − Σ aⱼw̃ⱼ‖ + b_t − Σ aⱼbⱼ.
+            0 where it leads at shorter residuals alone, all corners of its cell lying within the sphere.
         ids, weights: The rivals and their shares a that prove the bound, the largest first.
         rounds: Passes over the rows that it took.
         witness: The residual that puts it first, (dim); None without one.
@@ -87,7 +88,10 @@ def bound_of(
 def leads(
     rivals: Rivals, ids: Sequence[int] | Int64[np.ndarray, " targets"], residuals: Float64[np.ndarray, "targets dim"]
 ) -> Float64[np.ndarray, " targets"]:
-    """How far each token is ahead of every competing row at its residual, less float64's rounding; ∞ without rivals."""
+    """How far each token is ahead of every competing row at its residual, less float64's rounding.
+
+    ∞ without rivals, −∞ for a zero residual, which no norm puts out.
+    """
     found = np.empty(len(ids))
     every = np.flatnonzero(rivals.competing)
     for first in range(0, len(ids), AT_ONCE):
@@ -99,4 +103,4 @@ def leads(
         logits += rivals.rounding
         logits[places, some] = -np.inf
         found[first : first + AT_ONCE] = own - logits[:, every].max(axis=1)
-    return found
+    return np.where(residuals.any(axis=1), found, -np.inf)

@@ -19,7 +19,7 @@ from geometry.products import row_products
 from geometry.progress import track
 from geometry.reachability.distance import TOLERANCE
 from geometry.reachability.evidence import AT_ONCE, Evidence, bound_of, leads
-from geometry.reachability.far import far_points
+from geometry.reachability.far import far_point
 from geometry.reachability.polyhedron import least_norm
 from geometry.reachability.rivals import Rivals
 
@@ -159,12 +159,11 @@ def _searched(cell: Cell, seed: int) -> Evidence:
     """Look for a far point of a bounded cell, and cross the sphere on the way to it."""
     rivals, point = cell.rivals, cell.point
     assert point is not None
-    for way in far_points(rivals, cell.token, point, cell.ids, cell.slack, seed=seed):
-        witness = crossing(point, unit(way), rivals.radius)
-        lead = float(leads(rivals, [cell.token], witness[None, :])[0])
-        if lead > 0:
-            return _judged(cell, lead, witness)
-    return cell.told()
+    far = far_point(rivals, cell.token, point, cell.ids, cell.slack, seed=seed)
+    if far.point is None:
+        return replace(cell.told(), status="never", bound=0.0) if far.inside else cell.told()
+    witness = crossing(point, unit(far.point - point), rivals.radius)
+    return _judged(cell, float(leads(rivals, [cell.token], witness[None, :])[0]), witness)
 
 
 def _judged(cell: Cell, lead: float, witness: Float64[np.ndarray, " dim"]) -> Evidence:
