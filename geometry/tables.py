@@ -51,7 +51,9 @@ class Table:
             drawn.add_column(Text(column.name), justify=column.align, overflow="fold")
         for row in self.rows:
             drawn.add_row(*map(Text, row))
-        console = Console(file=StringIO(), width=WIDTH, color_system=None, emoji=False, highlight=False)
+        console = Console(
+            file=StringIO(), width=WIDTH, color_system=None, emoji=False, highlight=False, force_jupyter=False
+        )
         with console.capture() as capture:
             for line in self.title:
                 console.print(Text(line))
