@@ -101,7 +101,7 @@ def meaningless(metric: str, space: str) -> bool:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several blocks on either side, and a slack that near ties overrun."""
-    for name in ("ASKING_BYTES", "ANSWERING_BYTES", "SETTLING_BYTES"):
+    for name in ("ASKING_BYTES", "ANSWERING_BYTES", "SETTLING_BYTES", "SCANNING_BYTES"):
         monkeypatch.setattr(NEAREST, name, 1)
     monkeypatch.setattr(NEAREST, "SLACK", 2)
 
@@ -133,6 +133,14 @@ def test_rows_that_are_all_alike_but_one_are_counted_by_id(make_head):
         expected[:10] = 299
         expected[10] = 10
         np.testing.assert_array_equal(occurrence(head, metric).counts, expected)
+
+
+@pytest.mark.parametrize("metric", ["logit", "cosine", "euclidean"])
+def test_many_zero_rows_are_answered_by_id(make_head, small_blocks, metric: Any):
+    rows = awkward_rows()
+    rows[50:250] = 0
+    head = make_head(rows, with_tokenizer=False).folded()
+    np.testing.assert_array_equal(occurrence(head, metric).counts, brute_counts(head, metric))
 
 
 def test_near_ties_below_float32_are_settled_in_float64(make_head):

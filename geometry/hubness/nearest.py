@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from geometry.progress import track
 
 SLACK = 24
 """Candidates found beyond the k asked for, so that near ties at the end are settled in float64."""
 
-ASKING_BYTES, ANSWERING_BYTES, SETTLING_BYTES = 128 * 2**20, 32 * 2**20, 16 * 2**20
-"""Memory of the rows that ask at once, of the block that answers them, and of what is settled at once."""
+ASKING_BYTES, ANSWERING_BYTES, SETTLING_BYTES, SCANNING_BYTES = (2**20 * size for size in (128, 32, 16, 128))
+"""Memory of the rows that ask at once, of the block that answers them, of what is settled at once, and of the scores of
+those for whom every row is scored in float64."""
 
 PER_SECOND = 1e11
 """Multiply-adds a second that a bar's appearance is guessed with."""
@@ -93,7 +94,7 @@ def nearest(askers: Askers, answers: Answers, k: int, *, label: str, ordered: bo
         ordered: Settle the order and the scores of the k in float64 too; without it the set is exact, its order and
             its scores are those of float32.
 
-    Memory: the sums of the three constants above, and the result.
+    Memory: the sum of the four constants above, and the result.
     """
     count = len(askers.own)
     assert 1 <= k <= len(answers.lengths) - bool((askers.own >= 0).any())
@@ -105,6 +106,10 @@ def nearest(askers: Askers, answers: Answers, k: int, *, label: str, ordered: bo
         unsure = _settle(found, start, rough, error, askers, answers, ordered=ordered)
         open_ones.append(unsure + start)
     left = np.concatenate([np.empty(0, dtype=np.int64), *open_ones])
+    zero = askers.lengths[left] == 0
+    if zero.any():
+        _settle_zeros(found, left[zero], askers, answers)
+    left = left[~zero]
     if len(left):
         _settle_by_scan(found, left, askers, answers, label)
     return found
@@ -230,7 +235,7 @@ def _settle_by_scan(
 ) -> None:
     """Score every answer in float64 for those whom float32 left open, and settle what even that leaves."""
     count, k = len(answers.lengths), found.places.shape[1]
-    size = max(1, SETTLING_BYTES * 4 // (8 * count))
+    size = max(1, SCANNING_BYTES // (8 * count))
     seconds = 2 * len(left) * count * answers.dim / PER_SECOND
     for at in track(range(0, len(left), size), label, total=-(-len(left) // size), seconds=seconds):
         who = left[at : at + size]
@@ -243,15 +248,20 @@ def _settle_by_scan(
         scores[mine, askers.own[who][mine]] = -np.inf
         # both the product and the pairs' own sums may be off by the bound
         least = np.partition(scores, -k, axis=1)[:, -k] - 4 * error_bound(askers.lengths[who], answers, np.float64)
-        may: Bool[np.ndarray, "open answers"] = (scores >= least[:, None]) & np.isfinite(scores)
-        # nothing but t tells answers to a zero vector apart: no need to look at their rows
-        known = ~x.any(axis=1) & (scores == answers.shift).all(axis=1, where=may)
+        may = (scores >= least[:, None]) & np.isfinite(scores)
         asking, places = np.nonzero(may)
-        exact = scores[asking, places]
-        again = ~known[asking]
-        exact[again] = _pairs(x, asking[again], places[again], answers)
+        exact = _pairs(x, asking, places, answers)
         order = np.lexsort((places, -exact, asking))
         begins = np.searchsorted(asking, np.arange(len(who)))  # in the order of askers before and after
         chosen = order[begins[:, None] + np.arange(k)]
-        found.places[who] = places[chosen]
-        found.scores[who] = _pairs(x, asking[chosen].ravel(), places[chosen].ravel(), answers).reshape(-1, k)
+        found.places[who], found.scores[who] = places[chosen], exact[chosen]
+
+
+def _settle_zeros(found: Nearest, who: Int64[np.ndarray, " open"], askers: Askers, answers: Answers) -> None:
+    """Answer those who are zero vectors: nothing but t tells rows apart for them, so that one order serves all."""
+    k, own = found.places.shape[1], askers.own[who]
+    best = np.lexsort((np.arange(len(answers.shift)), -answers.shift))[: k + 1]
+    x = np.zeros((1, answers.dim))
+    scores = _pairs(x, np.zeros(len(best), dtype=np.int64), best, answers)
+    order = np.argsort(best == own[:, None], axis=1, kind="stable")[:, :k]  # oneself last
+    found.places[who], found.scores[who] = best[order], scores[order]
