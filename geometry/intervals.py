@@ -1,6 +1,6 @@
 """Figures with their intervals: means, ratios and rank correlations, resampled by whole families."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,3 +108,11 @@ def discovery_rates(p: Float64[np.ndarray, " tests"]) -> Float64[np.ndarray, " t
     q = np.empty(n)
     q[order] = np.minimum(steps, 1.0)
     return q
+
+
+def percentile_among(value: float, others: Sequence[float] | Float64[np.ndarray, " n"]) -> float:
+    """Return the share of ``others`` below ``value``, ties counting half, as a percentage from 0 to 100."""
+    known = np.asarray(others)
+    if not len(known):
+        return float("nan")
+    return float(100 * ((known < value).mean() + 0.5 * (known == value).mean()))

@@ -436,6 +436,24 @@ def test_the_record_tells_what_never_comes_first_and_why(make_head):
     assert {"fingerprint", "space", "seed", "version"} <= set(frame.columns)
 
 
+@pytest.mark.parametrize("model_type", ["llama", "phi"])
+def test_a_sample_is_drawn_beside(make_head, model_type: str):
+    rows = np.random.default_rng(0).normal(size=(420, 16))
+    rows[300] = rows[310:340].mean(axis=0)
+    head = make_head(rows, model_type=model_type)
+    found = survey(head, ids=range(290, 310), sampled=7)
+    assert found.sampled is not None
+    assert found.sampled.what == "words"
+    assert len(found.sampled.tokens) == len(found.sampled.random) == 7
+    assert found.sampled == survey(head, ids=range(290, 310), sampled=7).sampled
+    assert found.sampled != survey(head, ids=range(290, 310), sampled=7, seed=1).sampled
+    told = json.loads(json.dumps(found.to_dict()))
+    assert all(0 <= one["percentile_sampled"] <= 100 for one in told["tokens"])
+    assert len(told["tokens"]) >= 1
+    assert "random rows" in str(found)
+    assert all(len(line) <= 100 for line in str(found).splitlines())
+
+
 def test_ids_are_asked_for_once_and_in_order(make_head):
     found = survey(make_head(vocab=50, dim=4, with_tokenizer=False), ids=[9, 3, 9])
     assert found.ids.tolist() == [3, 9]
@@ -453,6 +471,8 @@ def test_what_has_no_answer_says_so(make_head):
         survey(head, ids=[5])
     with pytest.raises(ReadoutError, match="space whitened arrived; its products are no logits"):
         survey(head, space="whitened")
+    with pytest.raises(OptionError, match="sampled=-1 arrived; expected 0, for no sample, or more"):
+        survey(head, sampled=-1)
     with pytest.raises(OptionError, match="seed=-1 arrived"):
         survey(head, seed=-1)
     with pytest.raises(OptionError, match="has no finite row that stands for a token"):

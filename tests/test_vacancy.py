@@ -12,11 +12,12 @@ from simulated import simulated
 import geometry as geo
 from geometry.concepts import evaluate
 from geometry.errors import ExpressionError, TokenError
+from geometry.intervals import percentile_among
 from geometry.linalg import unit
 from geometry.phantoms import find_phantoms
 from geometry.reachability import hull_distance
 from geometry.vacancy import find_vacancy, fit_vacancies
-from geometry.vacancy.chance import BINS, other_families, percentile_among, reliability, win_shares
+from geometry.vacancy.chance import BINS, other_families, reliability, win_shares
 from geometry.vacancy.fit import NamedRows, fit, hold_out, r_squared
 from geometry.why import WhyOptions, explain
 

@@ -22,9 +22,10 @@ from geometry.reachability.distance import HullDistance, hull_distance, hull_dis
 from geometry.reachability.evidence import Evidence
 from geometry.reachability.record import Count, Survey
 from geometry.reachability.rivals import find_rivals
+from geometry.reachability.sampling import Sampled, sample_distances
 from geometry.reachability.settling import settle
 
-__all__ = ["Count", "Evidence", "HullDistance", "Survey", "hull_distance", "hull_distances", "survey"]
+__all__ = ["Count", "Evidence", "HullDistance", "Sampled", "Survey", "hull_distance", "hull_distances", "survey"]
 
 
 def survey(
@@ -32,6 +33,7 @@ def survey(
     *,
     ids: Sequence[int] | Integer[np.ndarray, " targets"] | None = None,
     space: SpaceName | None = None,
+    sampled: int = 0,
     seed: int = 0,
 ) -> Survey:
     """Find which tokens can ever be the argmax of a head's logits.
@@ -44,7 +46,9 @@ def survey(
         head: A head just opened is asked in the default space, one in another space in its own.
         ids: The tokens to ask for; every finite row that stands for a token by default.
         space: Where to ask; ``centered`` gives what ``folded`` gives.
-        seed: Of the search for far points.
+        sampled: Also measure λ of so many emoji (else words, else any tokens) and of as many random rows, to hold the
+            others' λ against.
+        seed: Of the search for far points, and of the sample.
 
     Returns:
         The status of every target with the step that settled it. ``reachable`` means a witness verified above
@@ -52,7 +56,7 @@ def survey(
         without bias, within 1e-6 of the rows' distances from 0.
 
     Raises:
-        OptionError: No tokens to ask for, no such space, or a negative seed.
+        OptionError: No tokens to ask for, no such space, a negative seed or sample.
         TokenError: An id that is no finite row.
         ReadoutError: The space is ``whitened``, whose products are no logits.
 
@@ -61,16 +65,19 @@ def survey(
         Unargmaxable Classes in Theory but Rarely in Practice".
     """
     check_seed(seed)
+    if sampled < 0:
+        raise OptionError(f"sampled={sampled} arrived; expected 0, for no sample, or more")
     view = head.in_space(_space(head, space))
     rivals = find_rivals(view)
     targets = _targets(view, ids)
     found = settle(rivals, targets, seed=seed)
+    drawn = sample_distances(rivals, sampled, seed=seed) if sampled else None
     masked: Bool[np.ndarray, " vocab"] = np.zeros(view.vocab, dtype=np.bool_)
     masked[view.undertrained.ids] = True
     return Survey(
         head=view, ids=targets, status=found.status, step=found.step, lowest=rivals.lowest[targets],
         masked=masked[targets], evidence=found.evidence, competing=int(rivals.competing.sum()), radius=rivals.radius,
-        biased=rivals.bias is not None, free=rivals.free, seed=seed, notes=found.notes,
+        biased=rivals.bias is not None, free=rivals.free, sampled=drawn, seed=seed, notes=found.notes,
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The survey of a head: for every token whether it can ever come first, by what, and with what proof."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
@@ -9,8 +9,10 @@ from jaxtyping import Bool, Int64, Shaped
 
 import geometry
 from geometry.head import Head
+from geometry.intervals import percentile_among
 from geometry.landing.record import text_of
 from geometry.reachability.evidence import Evidence, Status, Step
+from geometry.reachability.sampling import Sampled
 from geometry.tables import Table
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class Survey:
         radius: Length of the residuals, √d; 1 in ``raw``.
         biased: Rows differ in bias.
         free: Residuals may have any length.
+        sampled: λ of tokens that exist and of random rows, if asked for.
         seed: Of the search for far points, and of what is sampled.
         notes: What a reader should know.
     """
@@ -72,6 +75,7 @@ class Survey:
     radius: float
     biased: bool
     free: bool
+    sampled: Sampled | None
     seed: int
     notes: tuple[str, ...]
 
@@ -125,14 +129,15 @@ class Survey:
             "biased": self.biased,
             "free": self.free,
             **{status: int((self.status == status).sum()) for status in STATUSES},
-            "by_step": [_fields(one) for one in self.by_step()],
-            "by_kind": [_fields(one) for one in self.by_kind()],
+            "by_step": [asdict(one) for one in self.by_step()],
+            "by_kind": [asdict(one) for one in self.by_kind()],
             "tokens": [self._told(token, one) for token, one in self.evidence.items()],
             "ties": [
                 {"id": int(token), "first": int(first)}
                 for token, first in zip(self.ids, self.lowest, strict=True)
                 if token != first
             ],
+            "sampled": None if self.sampled is None else asdict(self.sampled),
             "notes": list(self.notes),
             "seed": self.seed,
             "version": geometry.__version__,
@@ -195,6 +200,7 @@ class Survey:
             "status": one.status,
             "step": one.step,
             **{name: _number(getattr(one, name)) for name in ("distance", "gap", "lead", "bound")},
+            **self._percentiles(one),
             "rounds": one.rounds,
             "members": len(one.ids),
             "nearest": [
@@ -203,12 +209,17 @@ class Survey:
             ],
         }
 
+    def _percentiles(self, one: Evidence) -> dict[str, float]:
+        """Where a token's λ stands among those sampled, as percentages; nothing without a sample."""
+        if self.sampled is None:
+            return {}
+        return {
+            "percentile_sampled": percentile_among(one.distance, self.sampled.tokens),
+            "percentile_random": percentile_among(one.distance, self.sampled.random),
+        }
+
 
 _RARE: dict[Status, str] = {"undecided": "undecided", "tied": "tied with a lower id"}
-
-
-def _fields(count: Count) -> dict[str, Any]:
-    return {field.name: getattr(count, field.name) for field in fields(count)}
 
 
 def _number(value: float) -> float | None:

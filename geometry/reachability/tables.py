@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from geometry.landing.record import text_of
 from geometry.reachability.evidence import Evidence
 from geometry.reachability.record import Count, Survey
+from geometry.reachability.sampling import Sampled
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
 SHOWN = 20
 """Tokens listed in a terminal; JSON and frame have all."""
 
-MEMBERS = 3
+MEMBERS = 2
 
 STEP_NAMES = {
     "equal": "equal rows",
@@ -27,6 +30,8 @@ def survey_tables(survey: Survey) -> tuple[Table, ...]:
     """Return the counts by step, the counts by kind and, where there are any, the tokens that matter."""
     told = [one for one in survey.evidence.items() if one[1].status in ("never", "undecided")]
     found = [_steps(survey), _kinds(survey)]
+    if survey.sampled is not None:
+        found.append(_sample(survey, survey.sampled))
     return (*found, _tokens(survey, told)) if told else tuple(found)
 
 
@@ -57,6 +62,23 @@ def _count_columns() -> list[Column]:
 
 def _counts(one: Count) -> list[str]:
     return [f"{number:,}" if number else "–" for number in (one.n, one.reachable, one.never, one.undecided, one.tied)]
+
+
+def _sample(survey: Survey, sampled: Sampled) -> Table:
+    """λ of the tokens that needed the hull, beside that of tokens drawn by seed and of random rows."""
+    told = [
+        ("by their hull", [one.distance for one in survey.evidence.values()]),
+        (f"{sampled.what} drawn", sampled.tokens),
+        ("random rows", sampled.random),
+    ]
+    columns = (Column("λ of", "left"), *map(Column, ("n", "least", "median", "most")))
+    rows = [
+        (name, f"{len(values):,}", *(_short(float(one)) for one in np.percentile(values, [0, 50, 100])))
+        for name, values in told
+        if len(values)
+    ]
+    note = "random rows: directions drawn by seed, each as far from the mean row as one of the tokens drawn"
+    return Table((), columns, tuple(rows), (note,))
 
 
 def _tokens(survey: Survey, told: Sequence[tuple[int, Evidence]]) -> Table:

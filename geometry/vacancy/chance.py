@@ -1,6 +1,5 @@
 """Would the missing row win? Drawn with the errors of rows that exist, beside how far such answers can be trusted."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -87,14 +86,6 @@ def reliability(predicted: Float64[np.ndarray, " emoji"], observed: Bool[np.ndar
         brier_base=rate * (1 - rate),
         bins=tuple(bins),
     )
-
-
-def percentile_among(value: float, others: Sequence[float] | Float64[np.ndarray, " n"]) -> float:
-    """Return the share of ``others`` below ``value``, ties counting half, as a percentage from 0 to 100."""
-    known = np.asarray(others)
-    if not len(known):
-        return float("nan")
-    return float(100 * ((known < value).mean() + 0.5 * (known == value).mean()))
 
 
 def other_families(family: Int64[np.ndarray, " emoji"]) -> Bool[np.ndarray, "emoji emoji"]:

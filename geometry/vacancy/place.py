@@ -9,6 +9,7 @@ from geometry.concepts import Concept
 from geometry.contest import contest
 from geometry.errors import ExpressionError
 from geometry.head import Head
+from geometry.intervals import percentile_among
 from geometry.landing.nulls import RandomSums, draw_random_sums, word_slots
 from geometry.landing.record import text_of
 from geometry.linalg import unit
@@ -16,7 +17,7 @@ from geometry.names import near_ids
 from geometry.products import residuals_of
 from geometry.reachability import hull_distances
 from geometry.search import neighbors
-from geometry.vacancy.chance import percentile_among, win_shares
+from geometry.vacancy.chance import win_shares
 from geometry.vacancy.model import VacancyModel
 from geometry.vacancy.record import HullDepth, Near, Nonsense, Vacancy
 
