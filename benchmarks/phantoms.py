@@ -5,16 +5,12 @@ emoji. The limits are the bare product of the same shape in float32 and one pass
 the process takes of its own (``RssAnon``) beyond what it had before, so without the mapped head.
 """
 
-import re
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from heads import write_head
-from timing import fewest
+from timing import fewest, watched
 
 import geometry as geo
 from geometry.names import name_queries
@@ -28,7 +24,7 @@ def phantom_rows(vocab: int, dim: int, folder: Path) -> list[tuple[str, ...]]:
     head = geo.open_head(folder).folded()
     head.candidates()
     name_queries(head, [])  # means and vocabulary: once a head
-    found, seconds, megabytes = _watched(lambda: find_phantoms(head))
+    found, seconds, megabytes = watched(lambda: find_phantoms(head))
     dealt = sum(map(len, found.null.values()))  # more than are told: p is counted over all
     queries = len(found.phantoms) + found.existing.n + dealt + found.controls[1].n
     stored = head.opened.matrix.raw_block(0, vocab)
@@ -57,36 +53,6 @@ def _product(head: geo.Head, queries: int) -> float:
         vectors @ rows.T
         seconds += time.perf_counter() - before
     return seconds
-
-
-def _watched(action: Callable[[], object]) -> tuple[Any, float, float]:
-    """What an action gives, its seconds, and the most megabytes it took beyond what was taken before."""
-    before, most, done = _anonymous(), [0.0], threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.02):
-            most[0] = max(most[0], _anonymous())
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    start = time.perf_counter()
-    try:
-        result = action()
-    finally:
-        seconds = time.perf_counter() - start
-        done.set()
-        watcher.join()
-    return result, seconds, max(most[0] - before, 0.0)
-
-
-def _anonymous() -> float:
-    """Megabytes in memory that belong to no file; not a number where the system does not say."""
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii")
-    except OSError:
-        return float("nan")
-    found = re.search(r"RssAnon:\s+(\d+)", status)
-    return int(found[1]) / 1024 if found else float("nan")
 
 
 def _met(met: bool) -> str:

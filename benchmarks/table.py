@@ -5,8 +5,9 @@
 Cold starts are new processes on a warm disk cache, the median of nine; the limit is an interpreter that does nothing.
 Searches run on a head made by seed, prepared (mask, mean and lengths computed once), in space ``raw``; the limits are
 one pass over the head's bytes and the bare product in float32, the rival is ``faiss.knn`` on a float32 copy. Names and
-explanations: ``benchmarks/phantoms.py``. Hubness: ``benchmarks/hubness.py``. Memory, on a head of 2.1 GB in a sparse
-file: ``benchmarks/memory.py``, left out with ``--no-memory``.
+explanations: ``benchmarks/phantoms.py``. Hubness: ``benchmarks/hubness.py``. Reachability, which takes minutes:
+``benchmarks/reachability.py``. Memory, on a head of 2.1 GB in a sparse file: ``benchmarks/memory.py``, left out with
+``--no-memory``.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from heads import write_head
 from hubness import hubness_rows
 from memory import memory_table
 from phantoms import phantom_rows
+from reachability import reachability_rows
 from timing import fewest
 
 import geometry as geo
@@ -108,6 +110,8 @@ def main() -> None:
             rows += phantom_rows(asked.vocab, asked.dim, Path(folder))
         with tempfile.TemporaryDirectory() as folder:
             rows += hubness_rows(Path(folder))
+        with tempfile.TemporaryDirectory() as folder:
+            rows += reachability_rows(Path(folder))
     columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
     title = (f"geometry {geo.__version__} on {platform.machine()}, {torch.get_num_threads()} threads",)
     print(Table(title, columns, tuple(rows)).text())
