@@ -26,8 +26,8 @@ from geometry.tables import Column, Table
 CHUNK = 4_096
 """Rows that are moved at once."""
 
-SUMS = 5
-"""Arrays of dim × dim float64 that one pass needs: both Gram matrices, two cross products, a product."""
+SUMS = 4
+"""Arrays of dim × dim float64 that one pass adds up: both Gram matrices, two cross products."""
 
 
 def write_moved_head(source: Path, folder: Path, vocab: int, dim: int, *, share: float = 0.1) -> None:
@@ -57,6 +57,7 @@ def measure(folders: list[str], *, most: int | None = None) -> dict[str, Any]:
 def _child(folders: list[str], most: int | None) -> dict[str, Any]:
     """What that process does: everything is imported, then the clock and the peak begin."""
     import faiss  # noqa: F401
+    import scipy.linalg  # noqa: F401
     import tokenizers  # noqa: F401
 
     import geometry as geo

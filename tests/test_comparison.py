@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from geometry.comparison import compare
 from geometry.comparison.alignment import halve
 from geometry.comparison.drift import leads, permutation_p
 from geometry.comparison.pairs import match_tokens
-from geometry.comparison.rows import centre, let_go, sum_up
+from geometry.comparison.rows import centre, let_go
 from geometry.comparison.sides import read_expressions
 from geometry.comparison.similarity import chance_jaccard, kernel_alignment, nearest
+from geometry.comparison.sums import sum_up
 from geometry.errors import ExpressionError, OptionError, TokenError
 from geometry.head import Head
 from geometry.intervals import resampled
@@ -377,6 +379,27 @@ def test_it_says_what_it_is_of(composing: Head, arbitrary: Head) -> None:
         found.to_dict() == compare(composing, arbitrary, phantoms=False, expressions=["cat + emoji", "qqq"]).to_dict()
     )
     assert geo.compare is compare
+
+
+def test_phantoms_landings_are_held_against_words_and_other_emoji(
+    composing: Head, arbitrary: Head, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emoji = composing.opened.emoji_ids.tolist()
+    lands = [SimpleNamespace(emoji=token, lead=1.0) for token in emoji[::3]] + [
+        SimpleNamespace(emoji=emoji[1], lead=-1.0)
+    ]
+    monkeypatch.setattr("geometry.phantoms.find_phantoms", lambda head, seed: SimpleNamespace(phantoms=lands))
+    found = compare(composing, arbitrary, expressions=[])
+    told = [(one.name, one.against, one.n) for one in found.sets]
+    n = len(emoji[::3])
+    assert told[-2:] == [("phantoms' landings", "words and pieces", n), ("phantoms' landings", "other emoji", n)]
+    places = {token: place for place, token in enumerate(found.pairs.a.tolist())}
+    items = [places[token] for token in emoji[::3]]
+    for one in found.sets[-2:]:
+        assert not set(one.controls) & set(items)
+        assert len(set(one.controls)) == len(one.controls) == n * one.each
+        assert one.tests["aligned"].mean == pytest.approx(found.drift[items].mean())
+        assert one.tests["aligned"].controls == pytest.approx(found.drift[list(one.controls)].mean())
 
 
 @pytest.mark.slow

@@ -7,9 +7,10 @@ from geometry.comparison.alignment import Alignment, TokenFigures, compare_rows,
 from geometry.comparison.drift import SetDrift, compare_sets, drifts
 from geometry.comparison.pairs import Pairs, match_tokens
 from geometry.comparison.record import Comparison
-from geometry.comparison.rows import Matched, Sums, centre, let_go, sum_up
+from geometry.comparison.rows import Matched, centre, let_go
 from geometry.comparison.sides import DEFAULT_EXPRESSIONS, check_expressions, compare_landings
 from geometry.comparison.similarity import compare_neighbours, kernel_alignment
+from geometry.comparison.sums import Sums, sum_up
 from geometry.errors import GeometryError, OptionError
 from geometry.head import Head
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float64
 
-from geometry.comparison.rows import Matched, Sums, cross_product
+from geometry.comparison.rows import Matched
+from geometry.comparison.sums import Sums, cross_product
 from geometry.linalg import Procrustes, procrustes_of
 
 SAMPLED = 2_000

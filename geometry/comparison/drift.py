@@ -26,7 +26,11 @@ FEWEST_OTHERS = 30
 POORLY = 0.1
 """Items and controls that are further apart than this, as a share of all that could be controls, are no match."""
 
-MEASURES = {"before": "1 − cosine similarity", "aligned": "the same, aligned", "length": "|log ratio of lengths|"}
+MEASURES = {
+    "before": "1 − cosine similarity",
+    "aligned": "the same, aligned",
+    "length": "|log of the ratio of lengths|",
+}
 """What is called drift, and what it is."""
 
 ORDINARY, OTHER_EMOJI = ("word", "piece"), "other emoji"

@@ -1,10 +1,10 @@
-"""The matched rows of two heads, less their means, some at a time; and what is summed over all of them."""
+"""The matched rows of two heads, less their means, some at a time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from geometry.comparison.pairs import Pairs
 from geometry.errors import OptionError
@@ -139,69 +139,3 @@ def _limited(head: Head, most: int) -> Head:
     # what was measured on the rows before is not taken along: it would be measured with them in memory
     opened = replace(head.opened, matrix=replace(matrix, max_resident=most), views={})
     return replace(head, opened=opened)
-
-
-@dataclass(frozen=True, eq=False)
-class Sums:
-    """What one pass over the matched rows A and B adds up, all centred.
-
-    Attributes:
-        n: How many tokens there are.
-        square_a, square_b: ‖A‖² and ‖B‖².
-        gram_a, gram_b, gram_ab: ‖AᵀA‖, ‖BᵀB‖ and ‖AᵀB‖ (Frobenius).
-        cross: AᵀB.
-        cross_half: AᵀB over the half of the tokens that a map is fitted on; None where none is.
-        half_a, half_b: ‖A‖² and ‖B‖² over that half.
-    """
-
-    n: int
-    square_a: float
-    square_b: float
-    gram_a: float
-    gram_b: float
-    gram_ab: float
-    cross: Float64[np.ndarray, "dim other"]
-    cross_half: Float64[np.ndarray, "dim other"] | None
-    half_a: float
-    half_b: float
-
-
-def sum_up(matched: Matched, half: Bool[np.ndarray, " tokens"] | None = None) -> Sums:
-    """Pass over the matched rows once, in float64.
-
-    Args:
-        matched: The heads.
-        half: The tokens that a map is fitted on besides.
-    """
-    dims = (matched.a.dim, matched.b.dim)
-    gram_a, gram_b, cross = (np.zeros((d, e)) for d, e in ((dims[0], dims[0]), (dims[1], dims[1]), dims))
-    inside, squares, halves = None if half is None else np.zeros(dims), np.zeros(2), np.zeros(2)
-    cost = dims[0] * dims[1] + dims[0] ** 2 / 2 + dims[1] ** 2 / 2
-    for block in matched.blocks("products of matched rows", products=cost):
-        gram_a += block.a.T @ block.a
-        gram_b += block.b.T @ block.b
-        squares += (block.a**2).sum(), (block.b**2).sum()
-        if half is None or inside is None:
-            cross += block.a.T @ block.b
-            continue
-        fitted = half[block.places]
-        a, b = block.a[fitted], block.b[fitted]
-        inside += a.T @ b
-        halves += (a**2).sum(), (b**2).sum()
-        cross += block.a[~fitted].T @ block.b[~fitted]
-    if inside is not None:
-        cross += inside
-    return Sums(
-        n=len(matched), square_a=float(squares[0]), square_b=float(squares[1]),
-        gram_a=float(np.linalg.norm(gram_a)), gram_b=float(np.linalg.norm(gram_b)),
-        gram_ab=float(np.linalg.norm(cross)), cross=cross, cross_half=inside,
-        half_a=float(halves[0]), half_b=float(halves[1]),
-    )  # fmt: skip
-
-
-def cross_product(matched: Matched, partner: Int64[np.ndarray, " tokens"]) -> Float64[np.ndarray, "dim other"]:
-    """Return AᵀB where each token has another's row in B."""
-    cross = np.zeros((matched.a.dim, matched.b.dim))
-    for block in matched.blocks("products of permuted rows", partner=partner, products=float(cross.size)):
-        cross += block.a.T @ block.b
-    return cross

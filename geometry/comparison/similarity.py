@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from geometry.comparison.rows import BLOCK_BYTES, PRODUCTS, Matched, Sums, centred_rows
+from geometry.comparison.rows import BLOCK_BYTES, PRODUCTS, Matched, centred_rows
+from geometry.comparison.sums import Sums
 from geometry.head import Head
 from geometry.intervals import Figure, mean_figure
 from geometry.linalg import unit

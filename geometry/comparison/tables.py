@@ -14,6 +14,9 @@ from geometry.tokens.printable import dotted
 if TYPE_CHECKING:
     import geometry.comparison.record
 
+FEW = 10
+"""Fewer items than this have no interval worth printing."""
+
 
 def comparison_tables(found: "geometry.comparison.record.Comparison") -> tuple[Table, ...]:
     """Return the tables of a comparison, the ones that are empty left out."""
@@ -72,18 +75,18 @@ def _freedom(found: "geometry.comparison.record.Comparison") -> tuple[str, ...]:
     return (
         f"Q, orthogonal, has {free:,.1f} free numbers a token, whose rows have {found.a.dim:,}: {worth}. permuted: the "
         "tokens of B dealt out again, a new Q fitted and judged on the same tokens; of CKA and neighbours the mean, "
-        "exactly. s: what Q's lengths are multiplied by; turn: ‖Q − I‖/2√d",
+        "exactly. s: what lengths are multiplied by; turn: ‖Q − I‖/2√d",
     )
 
 
 def _sets(found: "geometry.comparison.record.Comparison") -> Table:
     rows = []
     for one in found.sets:
-        names = iter((f"{one.name} ({one.n:,})", f"  against {one.against}"))
+        names = iter((f"{one.name} ({one.n:,})", f"  against {one.against.replace(' and ', ', ')}"))
         rows += [
             (
                 next(names, ""), measure, _thousandths(test.mean), _thousandths(test.controls),
-                _interval(test.difference), _p(test.p), _p(test.q),
+                _interval(test.difference, one.n), _p(test.p), _p(test.q),
             )
             for measure, test in one.tests.items()
         ]  # fmt: skip
@@ -114,7 +117,8 @@ def _set_notes(found: "geometry.comparison.record.Comparison") -> Iterator[str]:
         )
     yield (
         "p: each item changes places with one of its controls, at random; two-sided, tokens counted as independent; "
-        "brackets resample families of emoji; q: false discovery rate over this table (Benjamini–Hochberg)"
+        "brackets resample families of emoji, of ten tokens and more; q: false discovery rate over this table "
+        "(Benjamini–Hochberg)"
     )
 
 
@@ -196,10 +200,10 @@ def _brief(value: float) -> str:
     return f"{1_000 * value:#.2g}".rstrip(".") if abs(value) >= 1e-6 else "0"
 
 
-def _interval(one: Figure) -> str:
-    """A difference with its interval, in thousandths."""
+def _interval(one: Figure, n: int) -> str:
+    """A difference with its interval, in thousandths; with none of so few items that it would say nothing."""
     sign = "+" if one.value > 0 else ""
-    inside = "" if one.low == one.high else f" [{_brief(one.low)} {_brief(one.high)}]"
+    inside = "" if n < FEW or one.low == one.high else f" [{_brief(one.low)} {_brief(one.high)}]"
     return f"{sign}{_thousandths(one.value)}{inside}"
 
 
