@@ -109,6 +109,19 @@ def test_cka_and_residuals_against_brute_force(make_head, monkeypatch: pytest.Mo
     )
 
 
+def test_a_map_of_as_many_tokens_as_numbers_fits_much_of_nothing_and_the_rest_says_so(make_head) -> None:
+    rng = np.random.default_rng(6)
+    words = made_up(25)
+    a, b = (words_head(make_head, rng.normal(size=(26, 24)), words) for _ in range(2))
+    found = compare(a, b, expressions=[]).alignment
+    assert found.cosine.mean > 0.6
+    assert found.cosine_permuted.mean > 0.6
+    assert found.residual < 0.6
+    assert abs(found.cosine_held_out.mean) < 0.3
+    assert found.residual_held_out > 0.9
+    assert found.freedom == 24 * 23 / 2 / 26
+
+
 def test_chance_cka_is_the_mean_over_permutations(make_head) -> None:
     a, b, _ = turned(make_head, noise=1.0)
     matched_heads = centre(a, b, match_tokens(a, b))
@@ -199,6 +212,7 @@ def test_rows_of_another_length_are_compared_without_aligning(make_head) -> None
     assert record["alignment"] is record["before"] is None
     assert record["drift"] == record["moved"] == []
     assert any("rows of 16 and 24 numbers: no cosines" in note for note in found.notes)
+    assert len(found.figure().axes) > 0
     with pytest.raises(OptionError, match="align was asked of rows of 16 and 24 numbers; an orthogonal map needs"):
         compare(a, b, align=True)
 

@@ -56,6 +56,8 @@ def draw_comparison(found: "geometry.comparison.record.Comparison") -> "matplotl
 
 def _finding(found: "geometry.comparison.record.Comparison") -> str:
     """What became of emoji, in a few words."""
+    if found.figures is None:
+        return f"rows of {found.a.dim:,} and {found.b.dim:,} numbers: how far they drifted is not defined"
     drift = next((one for one in found.sets if one.name == "emoji"), None)
     if drift is None:
         return "how far rows drifted"
