@@ -14,7 +14,7 @@ import geometry as geo
 from geometry.errors import OptionError, ReadoutError, TokenError
 from geometry.head import Head
 from geometry.linalg import unit
-from geometry.reachability import Survey, far, firsts, survey
+from geometry.reachability import Survey, far, firsts, settling, survey
 from geometry.reachability.evidence import bound_of
 from geometry.reachability.far import FEW_AXES
 from geometry.reachability.polyhedron import least_norm, nearest_in_polyhedron
@@ -105,7 +105,8 @@ def planted(
     return rows, np.sort(tokens)
 
 
-def test_planted_insides_are_found_and_nothing_else(make_head):
+def test_planted_insides_are_found_and_nothing_else(make_head, monkeypatch):
+    monkeypatch.setattr(settling, "HULLS_AT_ONCE", 7)
     rows, tokens = planted(np.random.default_rng(0), 1500, 48, 20, 60)
     found = survey(make_head(rows, with_tokenizer=False))
     np.testing.assert_array_equal(found.never, tokens)

@@ -14,6 +14,9 @@ from geometry.reachability.firsts import Residuals, come_first
 from geometry.reachability.rivals import Rivals
 from geometry.reachability.sphere import on_sphere
 
+HULLS_AT_ONCE = 1_024
+"""Targets whose rows are held together in float64."""
+
 
 @dataclass(frozen=True, eq=False)
 class Settled:
@@ -78,19 +81,18 @@ def _directions(rivals: Rivals, notes: list[str]) -> Iterator[tuple[str, Residua
 
 def _by_hull(rivals: Rivals, ids: Int64[np.ndarray, " targets"]) -> dict[int, Evidence]:
     """Measure how far each target lies outside the hull of its rivals, and try the direction that says so."""
-    rows = rivals.rows(ids)
-    left_out = [frozenset({token}) for token in ids.tolist()]
-    found = hull_distances(rivals.view, rows, left_out, allowed=rivals.competing, label="reachability: hull")
-    witnesses = (
-        rivals.radius * unit(np.stack([_away(rivals, *pair) for pair in zip(rows, found, strict=True)]))
-        if found
-        else rows
-    )
-    ahead = leads(rivals, ids, witnesses)
-    return {
-        token: weigh(rivals, token, one, float(lead), witness)
-        for token, one, lead, witness in zip(ids.tolist(), found, ahead, witnesses, strict=True)
-    }
+    told: dict[int, Evidence] = {}
+    for start in range(0, len(ids), HULLS_AT_ONCE):
+        some = ids[start : start + HULLS_AT_ONCE]
+        rows, left_out = rivals.rows(some), [frozenset({token}) for token in some.tolist()]
+        found = hull_distances(rivals.view, rows, left_out, allowed=rivals.competing, label="reachability: hull")
+        away = np.stack([_away(rivals, row, one) for row, one in zip(rows, found, strict=True)])
+        witnesses = rivals.radius * unit(away)
+        for token, one, lead, witness in zip(
+            some.tolist(), found, leads(rivals, some, witnesses), witnesses, strict=True
+        ):
+            told[token] = weigh(rivals, token, one, float(lead), witness)
+    return told
 
 
 def _away(rivals: Rivals, row: Float64[np.ndarray, " dim"], found: HullDistance) -> Float64[np.ndarray, " dim"]:
