@@ -16,7 +16,7 @@ from jaxtyping import Float64, Int64
 from geometry.choices import METRICS, Metric, SpaceName, check_choice
 from geometry.errors import OptionError, ReadoutError
 from geometry.head import Head
-from geometry.hubness.nearest import Answers, Askers, Rows
+from geometry.hubness.question import Answers, Askers, Rows
 from geometry.products import row_biases
 
 NEIGHBORS = 10

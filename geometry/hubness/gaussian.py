@@ -7,7 +7,8 @@ from jaxtyping import Float32, Float64
 
 from geometry.head import Head
 from geometry.hubness.forms import Form, dot_pairs, form_of
-from geometry.hubness.nearest import Answers, Askers, Rows, rough_scores
+from geometry.hubness.nearest import rough_scores
+from geometry.hubness.question import Answers, Askers, Rows
 
 CHUNK = 1_024
 """Rows drawn together, from a seed of their own, so that any part can be drawn again instead of being kept."""

@@ -11,7 +11,8 @@ from jaxtyping import Bool, Float, Float64, Int64
 
 from geometry.head import Head
 from geometry.hubness.forms import NEIGHBORS, check_metric, form_of, head_answers, head_askers, places_among
-from geometry.hubness.nearest import Answers, Askers, Rows, error_bound, nearest, rough_scores
+from geometry.hubness.nearest import nearest, rough_scores
+from geometry.hubness.question import Answers, Askers, Rows, error_bound
 from geometry.linalg import unit
 
 SAMPLE = 2_048

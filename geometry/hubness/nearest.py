@@ -6,83 +6,24 @@ Numerical Algorithms", §3.1), and what the bound leaves open is settled in floa
 neither side is ever held whole in memory.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
+from geometry.hubness.question import Answers, Askers, Nearest, Rows, error_bound
 from geometry.progress import track
 
 SLACK = 24
 """Candidates found beyond the k asked for, so that near ties at the end are settled in float64."""
 
-ASKING_BYTES, ANSWERING_BYTES, SETTLING_BYTES, SCANNING_BYTES = (2**20 * size for size in (128, 32, 16, 128))
+ASKING_BYTES, ANSWERING_BYTES, SETTLING_BYTES, SCANNING_BYTES = (2**20 * size for size in (96, 16, 16, 128))
 """Memory of the rows that ask at once, of the block that answers them, of what is settled at once, and of the scores of
 those for whom every row is scored in float64."""
 
 PER_SECOND = 1e11
 """Multiply-adds a second that a bar's appearance is guessed with."""
-
-Rows = Float64[np.ndarray, "rows dim"]
-
-
-@dataclass(frozen=True, eq=False)
-class Askers:
-    """Vectors x that ask for what is nearest to them.
-
-    Attributes:
-        part: Makes the vectors from one place to another (exclusive).
-        lengths: ‖x‖.
-        own: Where among the answers each stands itself, which it must not be given; −1 for nowhere.
-    """
-
-    part: Callable[[int, int], Rows]
-    lengths: Float64[np.ndarray, " queries"]
-    own: Int64[np.ndarray, " queries"]
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Rows y that may be nearest, each with its t.
-
-    Attributes:
-        dim: Their length.
-        part: Makes the rows from one place to another (exclusive).
-        pick: Makes the rows at some places.
-        lengths, shift: ‖y‖ and t.
-        pair: The score of pairs (x, y, t) of one row each, in float64, summed along each row, so that equal rows score
-            equally wherever they stand; in the order of x·y + t.
-    """
-
-    dim: int
-    part: Callable[[int, int], Rows]
-    pick: Callable[[Int64[np.ndarray, " picked"]], Rows]
-    lengths: Float64[np.ndarray, " answers"]
-    shift: Float64[np.ndarray, " answers"]
-    pair: Callable[[Rows, Rows, Float64[np.ndarray, " rows"]], Float64[np.ndarray, " rows"]]
-
-
-@dataclass(frozen=True, eq=False)
-class Nearest:
-    """Places of the k best answers to each asker, and their scores; higher is better."""
-
-    places: Int64[np.ndarray, "queries k"]
-    scores: Float64[np.ndarray, "queries k"]
-
-
-def error_bound(
-    askers: Float64[np.ndarray, " queries"], answers: Answers, kind: type[np.floating[Any]]
-) -> Float64[np.ndarray, " queries"]:
-    """Bound, for askers of these lengths, what x·y + t can be off by in the arithmetic of ``kind``.
-
-    Rounding the inputs and the sum costs at most (dim + 8)·u·(‖x‖‖y‖ + |t|), u half the spacing of floats at 1, and
-    products too small for the format as many of its smallest number as there are.
-    """
-    info = np.finfo(kind)
-    size = askers * answers.lengths.max(initial=0.0) + np.abs(answers.shift).max(initial=0.0)
-    return np.asarray((answers.dim + 8) * float(info.eps) * (0.505 * size) + 2 * answers.dim * float(info.tiny))
 
 
 def nearest(askers: Askers, answers: Answers, k: int, *, label: str, ordered: bool = True) -> Nearest:
@@ -100,9 +41,8 @@ def nearest(askers: Askers, answers: Answers, k: int, *, label: str, ordered: bo
     assert 1 <= k <= len(answers.lengths) - bool((askers.own >= 0).any())
     found = Nearest(np.empty((count, k), dtype=np.int64), np.empty((count, k)))
     open_ones: list[Int64[np.ndarray, " open"]] = []
-    for start, part in _asking(askers, answers, label):
-        rough = _drop_own(_rough(part, answers, k + 1 + SLACK), askers.own[start : start + len(part)])
-        error = error_bound(askers.lengths[start : start + len(part)], answers, np.float32)
+    for start, rough in _rough_parts(askers, answers, k + 1 + SLACK, label):
+        error = error_bound(askers.lengths[start : start + len(rough[0])], answers, np.float32)
         unsure = _settle(found, start, rough, error, askers, answers, ordered=ordered)
         open_ones.append(unsure + start)
     left = np.concatenate([np.empty(0, dtype=np.int64), *open_ones])
@@ -119,9 +59,8 @@ def rough_scores(askers: Askers, answers: Answers, k: int, *, label: str) -> Nea
     """Find them in float32 alone, unsettled: for controls, which are random anyway, and for bounds."""
     count = len(askers.own)
     found = Nearest(np.empty((count, k), dtype=np.int64), np.empty((count, k)))
-    for start, part in _asking(askers, answers, label):
-        stop = start + len(part)
-        scores, places = _drop_own(_rough(part, answers, k + 1), askers.own[start:stop])
+    for start, (scores, places) in _rough_parts(askers, answers, k + 1, label):
+        stop = start + len(scores)
         found.places[start:stop], found.scores[start:stop] = places[:, :k], scores[:, :k]
     return found
 
@@ -129,16 +68,23 @@ def rough_scores(askers: Askers, answers: Answers, k: int, *, label: str) -> Nea
 Rough = tuple[Float32[np.ndarray, "queries found"], Int64[np.ndarray, "queries found"]]
 
 
-def _asking(askers: Askers, answers: Answers, label: str) -> Iterator[tuple[int, Float32[np.ndarray, "queries dim"]]]:
-    """Yield (place of the first, vectors in float32), as many at once as memory is given to."""
+def _rough_parts(askers: Askers, answers: Answers, wanted: int, label: str) -> Iterator[tuple[int, Rough]]:
+    """Yield (place of the first asker, scores and places of the best answers), oneself last; a bar moves on the way."""
     count, size = len(askers.own), max(256, ASKING_BYTES // (4 * answers.dim))
+    total = -(-count // size) * -(-len(answers.lengths) // _block_size(answers))
     seconds = count * len(answers.lengths) * answers.dim / PER_SECOND
-    for start in track(range(0, count, size), label, total=-(-count // size), seconds=seconds):
+    moves = track(range(total), label, total=total, seconds=seconds)
+    for start in range(0, count, size):
         stop = min(start + size, count)
         part = np.empty((stop - start, answers.dim), dtype=np.float32)
         for first, last in _steps(start, stop, answers.dim):
             part[first - start : last - start] = askers.part(first, last)
-        yield start, part
+        yield start, _drop_own(_rough(part, answers, wanted, moves), askers.own[start:stop])
+    deque(moves, maxlen=0)  # so that the bar goes
+
+
+def _block_size(answers: Answers) -> int:
+    return max(256, ANSWERING_BYTES // (4 * answers.dim))
 
 
 def _steps(start: int, stop: int, dim: int) -> Iterator[tuple[int, int]]:
@@ -148,16 +94,16 @@ def _steps(start: int, stop: int, dim: int) -> Iterator[tuple[int, int]]:
         yield first, min(first + size, stop)
 
 
-def _rough(part: Float32[np.ndarray, "queries dim"], answers: Answers, wanted: int) -> Rough:
-    """Return float32 scores and places of the ``wanted`` best answers, best first."""
+def _rough(part: Float32[np.ndarray, "queries dim"], answers: Answers, wanted: int, moves: Iterator[int]) -> Rough:
+    """Return float32 scores and places of the ``wanted`` best answers, best first; one move a block of answers."""
     import faiss
 
     count, shifted = len(answers.lengths), bool(answers.shift.any())
-    wanted, size = min(wanted, count), max(256, ANSWERING_BYTES // (4 * answers.dim))
+    wanted, size = min(wanted, count), _block_size(answers)
     if shifted:
         part = np.hstack([part, np.ones((len(part), 1), dtype=np.float32)])
     scores, places = np.empty((len(part), 0), np.float32), np.empty((len(part), 0), np.int64)
-    for start in range(0, count, size):
+    for start, _ in zip(range(0, count, size), moves, strict=False):
         stop = min(start + size, count)
         rows = np.empty((stop - start, part.shape[1]), dtype=np.float32)
         for first, last in _steps(start, stop, answers.dim):

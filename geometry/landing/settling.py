@@ -19,7 +19,7 @@ from geometry.search import BestRows, scan
 QUICK = 1e11
 """Multiply-adds, about a second of them, up to which r is found of every row at once."""
 
-AHEAD = 4
+AHEAD = 8
 """So many times k rows get their r in one round."""
 
 MOST_SHARE = 0.25
