@@ -23,6 +23,9 @@ RULE = "component"
 FEWEST_SHOWN = 4
 """References that the test shows to the signs at least; the rule itself wants more."""
 
+HALVES, SMALL = 9, 32_768_000
+"""Halves that are drawn on heads of at most so many numbers; on larger ones it is one."""
+
 
 @dataclass(frozen=True, eq=False)
 class Indicator:
@@ -155,44 +158,52 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class HiddenHalf:
-    """The signs asked with a seeded half of the references, tested on what they were not shown.
+    """The signs asked with a seeded half of the references, tested on what they were not shown, several times.
 
     Attributes:
         shown, hidden: References of either half.
-        references: What each sign finds of the hidden half, by name; `Found.precision` means nothing there, since
-            other rows may be unused too.
+        references: What each sign finds of the hidden half, a draw each, by name; `Found.precision` means nothing
+            there, since other rows may be unused too.
         truth: What it finds of a list of unused rows that was given; None without one.
     """
 
     shown: int
     hidden: int
-    references: dict[str, Found]
-    truth: dict[str, Found] | None
+    references: dict[str, tuple[Found, ...]]
+    truth: dict[str, tuple[Found, ...]] | None
 
 
 def hide_half(head: Head, truth: Sequence[int] | None, seed: int) -> HiddenHalf | None:
-    """Hide half of the references from every sign and count what each finds.
+    """Hide half of the references from every sign and count what each finds; on small heads for several halves.
 
     Args:
         truth: Ids of rows known to be unused, such as those of tokens that the training text never held.
+        seed: Of the halves.
 
     Returns:
         None where there are too few references to halve.
     """
-    references = head.opened.undertrained.references
-    order = np.random.default_rng(seed).permutation(references)
-    shown, hidden = np.sort(order[: len(order) // 2]), order[len(order) // 2 :]
-    if len(shown) < FEWEST_SHOWN:
-        return None
-    signs = indicators(head, shown, fewest=FEWEST_SHOWN)
-    if not signs:
+    references, generator = head.opened.undertrained.references, np.random.default_rng(seed)
+    if len(references) // 2 < FEWEST_SHOWN:
         return None
     known = None if truth is None else np.unique(np.asarray(truth, dtype=np.int64))
+    of_hidden: dict[str, list[Found]] = {}
+    of_truth: dict[str, list[Found]] = {}
+    shown, hidden = np.empty(0, dtype=np.int64), references
+    for _ in range(HALVES if head.vocab * head.dim <= SMALL else 1):
+        order = generator.permutation(references)
+        shown, hidden = np.sort(order[: len(order) // 2]), order[len(order) // 2 :]
+        for sign in indicators(head, shown, fewest=FEWEST_SHOWN):
+            of_hidden.setdefault(sign.name, []).append(found(sign.ids, hidden, shown))
+            if known is not None:
+                of_truth.setdefault(sign.name, []).append(found(sign.ids, known, shown))
+    if not of_hidden:
+        return None
     return HiddenHalf(
         len(shown),
         len(hidden),
-        {one.name: found(one.ids, hidden, shown) for one in signs},
-        None if known is None else {one.name: found(one.ids, known, shown) for one in signs},
+        {name: tuple(draws) for name, draws in of_hidden.items()},
+        None if known is None else {name: tuple(draws) for name, draws in of_truth.items()},
     )
 
 

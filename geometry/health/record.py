@@ -116,12 +116,12 @@ class Audit:
 
     def headline(self) -> str:
         """The most telling figures in one line."""
-        found = [f"{len(self.undertrained.ids):,} of {self.head.vocab:,} rows masked as under-trained"]
+        found = [f"{len(self.undertrained.ids):,} of {self.head.vocab:,} rows under-trained"]
         if self.hubs is not None:
             worst = max(self.hubs.metrics, key=lambda one: one.found.largest)
-            found.append(f"a hub near to {worst.found.largest:,} ({worst.metric})")
+            found.append(f"largest hub N = {worst.found.largest:,} ({worst.metric})")
         if self.reach is not None:
-            found.append(f"{len(self.reach.never):,} tokens can never come first")
+            found.append(f"{len(self.reach.never):,} tokens out of reach")
         return ", ".join(found)
 
     def provenance(self) -> str:

@@ -46,8 +46,8 @@ def _hidden(audit: "geometry.health.record.Audit") -> str:
     hidden = audit.undertrained.hidden
     if hidden is None:
         return "too few known unused rows for a test"
-    found = hidden.references[RULE]
-    return f"finds {found.hits} of {found.truth} unused rows hidden from it"
+    shares = [one.recall for one in hidden.references[RULE] if one.recall is not None]
+    return f"finds {sum(shares) / len(shares):.0%} of known unused rows hidden from it"
 
 
 def _neighbors(audit: "geometry.health.record.Audit") -> Iterator[Line]:
@@ -58,5 +58,7 @@ def _neighbors(audit: "geometry.health.record.Audit") -> Iterator[Line]:
             yield f"hubness, {one.metric}", found, chance
     if audit.reach is not None:
         never, undecided = len(audit.reach.never), len(audit.reach.undecided)
-        proven = "each with a proof" if not undecided else f"{undecided:,} more undecided"
-        yield "tokens that can never come first", f"{never:,} of {len(audit.reach.ids):,}", proven
+        proof = "each with a proof" if never else "for each a residual that puts it first"
+        if undecided:
+            proof = f"{undecided:,} more are undecided"
+        yield "tokens that can never come first", f"{never:,} of {len(audit.reach.ids):,}", proof

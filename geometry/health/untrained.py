@@ -1,6 +1,6 @@
 """The rows that nothing seems to have trained: which, by which signs, and how well those signs can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,7 +93,7 @@ class Untrained:
 
     def _sign_table(self) -> Table:
         hidden, truth = self.hidden, None if self.hidden is None else self.hidden.truth
-        columns = [Column("sign", "left"), *map(Column, ("flags from", "letters reach", "flags", "as the rule"))]
+        columns = [Column("sign", "left"), *map(Column, ("flags from", "letters", "flags", "as rule"))]
         columns += [Column("hidden found")] * (hidden is not None)
         columns += [Column("precision"), Column("recall")] * (truth is not None)
         rows = []
@@ -103,10 +103,10 @@ class Untrained:
                 f"{len(one.ids):,}", _share(self.agreement(one)),
             ]  # fmt: skip
             if hidden is not None:
-                cells.append(_of(hidden.references[one.name].hits, hidden.references[one.name].truth))
+                cells.append(_spread(found.recall for found in hidden.references[one.name]))
             if truth is not None:
-                found = truth[one.name]
-                cells += [_share(found.precision), _share(found.recall)]
+                draws = truth[one.name]
+                cells += [_spread(found.precision for found in draws), _spread(found.recall for found in draws)]
             rows.append(tuple(cells))
         told = ", ".join(f"{count:,} by {votes}" for votes, count in self.votes().items())
         return Table(
@@ -119,20 +119,21 @@ class Untrained:
     def _sign_notes(self) -> list[str]:
         notes = [
             f"{RULE}: cosine similarity to the unused rows' mean, less the mean row and the first principal component, "
-            "the rule that masks; cosine: as stored; distance: to their mean; length: of the row. as the rule: rows "
-            "flagged by both, of those flagged by either"
+            "the rule that masks; cosine: as stored; distance: to their mean; length: of the row. letters: the most "
+            "that one reaches; as rule: rows flagged by both, of those flagged by either"
         ]
         if self.hidden is None:
             return [*notes, f"{len(self.references)} known references are too few to hide half of them for a test"]
+        draws = len(self.hidden.references[RULE])
         notes.append(
-            f"tested with {self.hidden.shown} of the references shown to a sign and {self.hidden.hidden} hidden from "
-            "it: hidden found, of how many"
+            f"hidden found: shown {self.hidden.shown} of the references, how many of the other {self.hidden.hidden} a "
+            f"sign finds; {_halves(draws)}"
         )
         if self.hidden.truth is not None:
             rule = self.hidden.truth[RULE]
             notes.append(
-                f"precision, recall: the same signs against the {rule.truth:,} rows of the truth given that they were "
-                f"not shown; the rule finds {rule.hits:,} of them and flags {rule.flagged:,}"
+                f"precision, recall: the same draws against the truth given, {rule[0].truth:,} rows that were not "
+                f"shown, of which the rule finds {_counts([one.hits for one in rule])}"
             )
         return notes
 
@@ -180,13 +181,34 @@ def _hidden(one: HiddenHalf) -> dict[str, Any]:
     told: dict[str, Any] = {
         "shown": one.shown,
         "hidden": one.hidden,
-        "references": {name: {"found": found.hits, "of": found.truth} for name, found in one.references.items()},
+        "references": {name: [_found(draw) for draw in draws] for name, draws in one.references.items()},
     }
-    return {**told, "truth": None if one.truth is None else {name: _found(f) for name, f in one.truth.items()}}
+    truth = None if one.truth is None else {name: list(map(_found, draws)) for name, draws in one.truth.items()}
+    return {**told, "truth": truth}
 
 
 def _found(one: Found) -> dict[str, Any]:
     return {**asdict(one), "precision": one.precision, "recall": one.recall}
+
+
+def _halves(draws: int) -> str:
+    return "one half drawn" if draws == 1 else f"median of {draws} halves drawn, and the least and the most"
+
+
+def _counts(hits: Sequence[int]) -> str:
+    return f"{hits[0]:,}" if len(set(hits)) == 1 else f"{min(hits):,} to {max(hits):,}"
+
+
+def _spread(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "–"
+    low, middle, high = (_narrow(float(value)) for value in (min(known), np.median(known), max(known)))
+    return middle if low == high else f"{middle} ({low}–{high})"
+
+
+def _narrow(value: float) -> str:
+    return "1.0" if value >= 0.995 else f"{value:.2f}".removeprefix("0")
 
 
 def _threshold(one: Indicator) -> str:
@@ -199,7 +221,3 @@ def _plain(value: float) -> float | None:
 
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _of(part: int, whole: int) -> str:
-    return f"{part} of {whole}"
