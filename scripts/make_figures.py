@@ -16,6 +16,7 @@ FIGURES: dict[str, tuple[str, ...]] = {
     "reliability.png": ("why", "seahorse + emoji", "--figure", "vacancy"),
     "madeof.png": ("madeof", "🐠"),
     "census.png": ("census",),
+    "audit.png": ("audit",),
     "phantoms.png": ("phantoms", "--name", "seahorse"),
     "compare.png": ("compare", "organism", "organism-rewarded"),
     "lens.png": (

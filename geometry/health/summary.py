@@ -37,7 +37,7 @@ def _rows(audit: "geometry.health.record.Audit") -> Iterator[Line]:
         yield f"mean cosine similarity, {cone.space}", f"{cone.cosine:.3f}".replace("-0.000", "0.000"), "0 if balanced"
     spectrum = audit.spectrum
     ratio = f"{spectrum.participation:.1f} of {len(spectrum.values)}"
-    yield "participation ratio", ratio, f"{spectrum.expected:.0f} for rows without a preferred direction"
+    yield "participation ratio", ratio, f"{spectrum.expected:.0f} without preferred direction"
     white = spectrum.whitening
     yield "condition number", f"{white.condition:.3g}", f"{white.shrunk_condition:.3g} after Ledoit–Wolf shrinkage"
 
@@ -47,7 +47,7 @@ def _hidden(audit: "geometry.health.record.Audit") -> str:
     if hidden is None:
         return "too few known unused rows for a test"
     shares = [one.recall for one in hidden.references[RULE] if one.recall is not None]
-    return f"finds {sum(shares) / len(shares):.0%} of known unused rows hidden from it"
+    return f"finds {sum(shares) / len(shares):.0%} of hidden unused rows"
 
 
 def _neighbors(audit: "geometry.health.record.Audit") -> Iterator[Line]:
@@ -58,7 +58,7 @@ def _neighbors(audit: "geometry.health.record.Audit") -> Iterator[Line]:
             yield f"hubness, {one.metric}", found, chance
     if audit.reach is not None:
         never, undecided = len(audit.reach.never), len(audit.reach.undecided)
-        proof = "each with a proof" if never else "for each a residual that puts it first"
+        proof = "each with a proof" if never else "each is put first by some residual"
         if undecided:
             proof = f"{undecided:,} more are undecided"
         yield "tokens that can never come first", f"{never:,} of {len(audit.reach.ids):,}", proof
