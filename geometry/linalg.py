@@ -127,19 +127,31 @@ def procrustes(a: Float[np.ndarray, "n dim"], b: Float[np.ndarray, "n other"]) -
     return procrustes_of(wide.T @ other, float((wide**2).sum()), float((other**2).sum()))
 
 
-def procrustes_of(cross: Float[np.ndarray, "dim other"], square_a: float, square_b: float) -> Procrustes:
+def procrustes_of(
+    cross: Float64[np.ndarray, "dim other"], square_a: float, square_b: float, *, overwrite: bool = False
+) -> Procrustes:
     """Return the same from AᵀB, ‖A‖² and ‖B‖² alone, so that neither set need be held.
+
+    Args:
+        cross: AᵀB.
+        square_a, square_b: ‖A‖² and ‖B‖².
+        overwrite: Put Q where AᵀB was, which saves a copy of dim × dim numbers, and another where the columns of AᵀB
+            lie one after the other.
 
     Raises:
         OptionError: the vectors differ in length.
     """
+    from scipy.linalg import svd
+
     if cross.shape[0] != cross.shape[1]:
         raise OptionError(
             f"vectors of {cross.shape[0]:,} and {cross.shape[1]:,} numbers arrived; an orthogonal map keeps their "
             "number, so expected as many in both: compare without aligning, as CKA does"
         )
-    left, values, right = np.linalg.svd(cross.astype(np.float64, copy=False))
+    left, values, right = svd(cross, overwrite_a=overwrite, check_finite=False)
     total = float(values.sum())
     scale = total / square_a if square_a > 0 else 0.0
     explained = total * scale / square_b if square_b > 0 else 1.0
-    return Procrustes(left @ right, scale, max(1.0 - explained, 0.0))
+    rotation = cross if overwrite else np.empty_like(cross)
+    np.matmul(right.T, left.T, out=rotation.T)
+    return Procrustes(rotation, scale, max(1.0 - explained, 0.0))

@@ -22,7 +22,7 @@ from geometry.comparison.sums import sum_up
 from geometry.errors import ExpressionError, OptionError, TokenError
 from geometry.head import Head
 from geometry.intervals import resampled
-from geometry.linalg import procrustes, unit
+from geometry.linalg import procrustes, procrustes_of, unit
 from geometry.matching import match_apart, matched
 
 WORDS = 300
@@ -144,6 +144,12 @@ def test_procrustes_is_scipys() -> None:
     np.testing.assert_allclose(found.rotation, rotation, atol=1e-12)
     assert found.scale == pytest.approx(total / (a**2).sum())
     assert found.residual == pytest.approx(((found.scale * a @ rotation - b) ** 2).sum() / (b**2).sum())
+    for order in ("C", "F"):
+        cross = np.array(a.T @ b, order=order)
+        again = procrustes_of(cross, float((a**2).sum()), float((b**2).sum()), overwrite=True)
+        assert again.rotation is cross
+        np.testing.assert_allclose(cross, rotation, atol=1e-12)
+        assert (again.scale, again.residual) == pytest.approx((found.scale, found.residual))
     with pytest.raises(OptionError, match="vectors of 7 and 6 numbers arrived; an orthogonal map keeps their number"):
         procrustes(a, b[:, :6])
 
