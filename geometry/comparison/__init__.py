@@ -1,6 +1,7 @@
 """Two heads held against each other: what tuning moved, or what two models have in common."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from geometry.choices import DEFAULT_SPACE, SPACES, SpaceName, check_choice, check_seed
 from geometry.comparison.alignment import Alignment, TokenFigures, compare_rows, fit_maps, halve
@@ -9,8 +10,8 @@ from geometry.comparison.pairs import Pairs, match_tokens
 from geometry.comparison.record import Comparison
 from geometry.comparison.rows import Matched, centre, let_go
 from geometry.comparison.sides import DEFAULT_EXPRESSIONS, check_expressions, compare_landings
-from geometry.comparison.similarity import compare_neighbours, kernel_alignment
-from geometry.comparison.sums import Sums, sum_up
+from geometry.comparison.similarity import Kernel, compare_neighbours, kernel_alignment
+from geometry.comparison.sums import sum_up
 from geometry.errors import GeometryError, OptionError
 from geometry.head import Head
 
@@ -62,9 +63,8 @@ def compare(
     pairs = match_tokens(a, b)
     matched = centre(a.in_space(space), b.in_space(space), pairs)
     aligned = matched.same_dim and align is not False
-    half = halve(len(pairs), seed) if aligned else None
-    sums = sum_up(matched, half)
-    figures, alignment = _rows(matched, sums, seed=seed, aligned=aligned)
+    whole = _whole(matched, seed=seed, aligned=aligned)
+    figures = whole.figures
     landed, why = _landed(a, phantoms=phantoms and figures is not None, seed=seed)
     sets, left_out = _sets(a, pairs, figures, landed, seed=seed)
     if not pairs.by_bytes and expressions is None:
@@ -75,22 +75,34 @@ def compare(
         space=space,
         seed=seed,
         pairs=pairs,
-        kernel=kernel_alignment(sums),
+        kernel=whole.kernel,
         neighbours=compare_neighbours(matched, seed=seed),
         figures=figures,
         measures={} if figures is None else drifts(figures),
-        alignment=alignment,
+        alignment=whole.alignment,
         sets=sets,
         sides=compare_landings(a, b, pairs, asked, space=DEFAULT_SPACE),
         notes=(*_notes(a, b, pairs, aligned=aligned), *why, *left_out),
     )
 
 
-def _rows(matched: Matched, sums: Sums, *, seed: int, aligned: bool) -> tuple[TokenFigures | None, Alignment | None]:
+@dataclass(frozen=True, eq=False)
+class _Whole:
+    """What is known of all matched rows, without the products of dim × dim numbers that it was read from."""
+
+    kernel: Kernel
+    figures: TokenFigures | None
+    alignment: Alignment | None
+
+
+def _whole(matched: Matched, *, seed: int, aligned: bool) -> _Whole:
+    half = halve(len(matched), seed) if aligned else None
+    sums = sum_up(matched, half)
+    kernel = kernel_alignment(sums)
     if not matched.same_dim:
-        return None, None
-    fit = fit_maps(matched, sums, halve(len(matched), seed), seed=seed) if aligned else None
-    return compare_rows(matched, fit)
+        return _Whole(kernel, None, None)
+    fit = None if half is None else fit_maps(matched, sums, half, seed=seed)
+    return _Whole(kernel, *compare_rows(matched, fit))
 
 
 def _landed(head: Head, *, phantoms: bool, seed: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
