@@ -100,7 +100,8 @@ def leads(
         logits += 0.0 if rivals.bias is None else rivals.bias
         places = np.arange(len(some))
         own = logits[places, some] - rivals.rounding[some]
-        logits += rivals.rounding
         logits[places, some] = -np.inf
-        found[first : first + AT_ONCE] = own - logits[:, every].max(axis=1)
+        others = logits[:, every]
+        others += rivals.rounding[every]
+        found[first : first + AT_ONCE] = own - others.max(axis=1)
     return np.where(residuals.any(axis=1), found, -np.inf)

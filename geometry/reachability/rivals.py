@@ -25,7 +25,7 @@ class Rivals:
             argmax goes.
         competing: Rows that are finite and the lowest of their equals. Padding and masked rows are among them, as they
             are when the model runs.
-        bias: b of every row; None where all are the same, and in ``raw``.
+        bias: b of every row, 0 where it is not finite; None where all are the same, and in ``raw``.
         radius: The length of residuals: √d behind a norm; 1 in ``raw``, whose scores have no unit.
         free: Residuals may have any length: no norm is known, or the space is ``raw``.
     """
@@ -63,7 +63,7 @@ class Rivals:
         if self.bias is not None:
             beta = self.view.readout.beta
             shift = 0.0 if beta is None else abs(self.view.readout.prescale) * float(np.linalg.norm(beta))
-            size = size + np.abs(self.bias) + shift * self.view.opened.raw_norms
+            size = size + np.abs(self.bias) + shift * np.where(self.competing, self.view.opened.raw_norms, 0.0)
         return np.asarray((self.view.dim + 8) * np.finfo(np.float64).eps * size)
 
 
@@ -71,8 +71,8 @@ def find_rivals(head: Head) -> Rivals:
     """Set up the competition of a head's rows in its space; ``centered`` is taken as ``folded``."""
     view = head.in_space("folded") if head.space.name == "centered" else head
     raw, finite, bias = view.space.name == "raw", view.opened.finite, row_biases(view)
-    if bias is not None and finite.any() and np.ptp(bias[finite]) == 0:
-        bias = None
+    if bias is not None:
+        bias = None if finite.any() and np.ptp(bias[finite]) == 0 else np.where(finite, bias, 0.0)
     lowest = _lowest_equals(view)
     return Rivals(
         view=view,
