@@ -1,6 +1,7 @@
 """The audit: every figure against its definition, planted faults found, and what is known of the bundled heads."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,7 @@ from geometry.health.inventory import take_inventory, writable
 from geometry.health.lengths import measure_sizes
 from geometry.health.spectrum import ledoit_wolf, measure_spectrum
 from geometry.health.truth import read_truth
-from geometry.health.untrained import find_untrained
+from geometry.health.untrained import find_untrained, spread
 from geometry.intervals import rank_correlation
 from geometry.linalg import unit
 from geometry.tokens.utf8 import utf8_state
@@ -31,7 +32,9 @@ UNREAD = data_folder() / "organisms" / "whole" / "unread.tsv"
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "geometry", "audit", "--no-hubs", "--no-reach", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
 
 
 # tokens and emoji
@@ -143,8 +146,9 @@ def test_found_counts_nothing_that_was_shown():
     assert overlap(np.array([], dtype=int), np.array([], dtype=int)) is None
 
 
-def test_the_organisms_unread_rows_are_found():
-    """Tokens that its text never held, half of the references hidden: what the README of the audit says."""
+def test_the_organisms_unread_rows_are_found(monkeypatch):
+    """Tokens that its text never held, half of the references hidden."""
+    monkeypatch.setattr("geometry.health.indicators.HALVES", 3)
     head = geo.open_head("organism")
     truth = read_truth(UNREAD, head.vocab)
     assert set(range(6664, 6672)) <= set(truth), "the <unused> rows"
@@ -153,11 +157,29 @@ def test_the_organisms_unread_rows_are_found():
     assert hidden.truth is not None
     rule = hidden.truth[RULE]
     assert all(one.precision > 0.95 for one in rule)
-    assert np.median([one.recall for one in rule]) > 0.9
+    assert np.median([one.recall for one in rule]) > 0.85
 
 
-def test_the_cluster_around_byte_f0_is_found(tinystories: Path):
+@pytest.mark.slow
+def test_the_page_of_the_audit_says_what_the_halves_give():
+    head = geo.open_head("organism")
+    hidden = hide_half(head, read_truth(UNREAD, head.vocab), 0)
+    assert hidden is not None
+    assert hidden.truth is not None
+    lines = (Path(__file__).parent.parent / "docs" / "audit.md").read_text(encoding="utf-8").splitlines()
+    for name, draws in hidden.truth.items():
+        told = (
+            spread(one.precision for one in draws),
+            spread(one.recall for one in draws),
+            spread(one.recall for one in hidden.references[name]),
+        )
+        (line,) = (line for line in lines if line.startswith(f"| `{name}`") and line.count("|") == 5)
+        assert line.endswith(" | " + " | ".join(told) + " |")
+
+
+def test_the_cluster_around_byte_f0_is_found(tinystories: Path, monkeypatch):
     """434 rows of a real model lie where the byte F0 lies; all but a few are flagged by half of the references."""
+    monkeypatch.setattr("geometry.health.indicators.HALVES", 3)
     head = geo.open_head(tinystories)
     rows = unit(head.rows(range(head.vocab)))
     cluster = np.flatnonzero(rows @ rows[head.words().byte_tokens[0xF0]] > 0.95)
@@ -249,10 +271,17 @@ def test_the_record_says_everything_of_every_row(make_head, tmp_path: Path):
     told = json.loads(json.dumps(record.to_dict(), allow_nan=False))
     assert {"head", "space", "undertrained", "kinds", "emoji", "lengths", "spectrum", "hubness", "seed"} <= told.keys()
     assert more <= set(told["undertrained"]["ids"])
+    white = told["spectrum"]["whitening"]
+    assert white["condition"] == pytest.approx(white["largest"] / white["floor"])
+    assert white["floor"] == pytest.approx(told["spectrum"]["eigenvalues"][white["kept"] - 1])
     frame = record.to_frame()
     assert len(frame) == 420
     assert {"id", "kind", "utf8", "length", "masked", RULE, "occurrence_cosine", "reachability"} <= set(frame.columns)
     assert set(frame["id"][frame["masked"]]) == set(told["undertrained"]["ids"])
+    for row in told["undertrained"]["rows"]:  # JSON, frame and table tell the same numbers
+        for name, score in row["scores"].items():
+            assert score == pytest.approx(frame[name][row["id"]])
+            assert score > 0
     assert all(len(line) <= 100 for line in str(record).splitlines())
     assert "<table>" in record._repr_html_()
     save(record.figure(), tmp_path / "audit.png")
@@ -262,17 +291,56 @@ def test_the_record_says_everything_of_every_row(make_head, tmp_path: Path):
 
 
 def test_without_a_tokenizer_rows_have_ids(make_head):
-    record = audit(make_head(with_tokenizer=False), hubs=False, reach=False)
+    record = audit(make_head(with_tokenizer=False), hubs=False, reach=False, truth=[3])
     assert record.inventory is None
     assert record.to_dict()["kinds"] is None
     assert [one.of for one in record.sizes.by_kind] == ["row"]
-    assert "rows have ids and no tokens here" in str(record)
+    text = " ".join(str(record).split())
+    assert "rows have ids and no tokens here" in text
+    assert "the truth that was given is not held against anything: no row is masked" in text
+    assert record.headline() == "under-trained rows cannot be told"
+    assert "0 of 420" not in text, "no count where no rule can be had"
+    record.figure()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_rows_that_are_not_finite_are_left_out_and_counted(make_head):
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    broken = rows.copy()
+    broken[[57, 58, 59], [0, 2, 1]] = np.nan, np.inf, -np.inf
+    tensors = [{"lm_head.weight": one, "lm_head.bias": np.arange(len(one)) / 30} for one in (broken, rows[:57])]
+    found, whole = (
+        audit(make_head(one["lm_head.weight"], model_type="phi", with_tokenizer=False, tensors=one)) for one in tensors
+    )
+    assert "left out of everything: 3 of the rows" in str(found)
+    json.dumps(found.to_dict(), allow_nan=False)
+    np.testing.assert_allclose(found.spectrum.values, whole.spectrum.values, atol=1e-12)
+    assert found.reach is not None
+    assert whole.reach is not None
+    np.testing.assert_array_equal(found.reach.status, whole.reach.status)
+    found.page()
+
+
+def test_few_rows_have_no_hubs_and_rows_tied_are_counted(make_head):
+    rows = np.random.default_rng(0).normal(size=(3, 4))
+    rows[2] = rows[0]
+    record = audit(make_head(rows, with_tokenizer=False))
+    assert record.hubs is None
+    assert record.to_dict()["hubness"] is None
+    assert len(record.spectrum.directions) == 1, "what is left is rounding"
+    assert "hubs are left out: they are counted among the 10 nearest" in str(record)
+    assert "1 tied with an equal row" in str(record)
     record.figure()
 
 
 @pytest.mark.parametrize(
     ("rows", "says"),
-    [(np.ones((420, 16)), "420 real rows without any spread"), (np.ones((1, 16)), "1 real rows without any spread")],
+    [
+        (np.ones((420, 16)), "the 420 rows of .* are all the same; expected two that differ"),
+        (np.full((420, 16), 0.1), "the 420 rows of .* are all the same"),
+        (np.ones((1, 16)), "has one row to examine"),
+        (np.full((30, 16), np.nan), r"has no row to examine \(NaN, infinity"),
+    ],
 )
 def test_rows_without_spread_are_one_line(make_head, rows: np.ndarray, says: str):
     with pytest.raises(OptionError, match=says):
@@ -292,7 +360,7 @@ def test_wrong_options_are_one_line(make_head):
     [
         ("", "holds no token ids"),
         ("id\ttext\n7\t a\nx\n", "line 3 of .* begins with 'x'; expected a token id from 0 to 419"),
-        ("420\n", "begins with '420'"),
+        ("\ufeff420\n", "begins with '420'"),
         ("-1\n", "begins with '-1'"),
     ],
 )
@@ -313,11 +381,7 @@ def test_the_command_prints_a_page_and_json(tmp_path: Path):
     assert "174 of 8,000 rows under-trained" in page
     for draw in told["undertrained"]["hidden_half"]["truth"][RULE]:
         assert draw["hits"] <= min(draw["flagged"], draw["truth"])
-    for arguments, says in (
-        (["-o", str(tmp_path / "audit.gif")], ".html, .png, .svg or .pdf"),
-        (["--truth", str(tmp_path)], "expected a file with a token id a line"),
-    ):
-        wrong = run(*arguments)
-        assert wrong.returncode == 1
-        assert len(wrong.stderr.splitlines()) == 1
-        assert says in wrong.stderr
+    wrong = run("--truth", str(tmp_path))
+    assert wrong.returncode == 1
+    assert len(wrong.stderr.splitlines()) == 1
+    assert "expected a file with a token id a line" in wrong.stderr

@@ -1,6 +1,6 @@
 """The audit: is this head healthy? What an expert checks before believing any neighbour in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from geometry.choices import DEFAULT_SPACE, SpaceName, check_seed
 from geometry.errors import OptionError
@@ -10,7 +10,8 @@ from geometry.health.inventory import take_inventory
 from geometry.health.lengths import measure_sizes
 from geometry.health.record import Audit
 from geometry.health.spectrum import measure_spectrum
-from geometry.health.untrained import find_untrained
+from geometry.health.untrained import Untrained, find_untrained
+from geometry.hubness import NEIGHBORS
 from geometry.reachability import survey
 
 __all__ = ["Audit", "audit"]
@@ -31,14 +32,15 @@ def audit(
         head: In another space than ``raw`` neighbours are asked in its own.
         space: Overrides that; the default space otherwise. Lengths are of rows as stored, the spectrum is that of the
             folded rows, reachability asks with the residuals that the model's norm puts out, whatever the space.
-        hubs: Count hubs: every row asked against every other, quadratic in the vocabulary.
+        hubs: Count hubs: every row asked against every other, quadratic in the vocabulary. Heads of no more rows than
+            are counted as near have none.
         reach: Find tokens that can never come first: quadratic too.
         truth: Ids of rows known to be unused: precision and recall of the signs are counted against them.
         seed: Of hidden halves, nulls and samples.
 
     Raises:
-        OptionError: A word that is none of the choices, a negative seed, an id in ``truth`` that is no row, or rows
-            without any spread.
+        OptionError: A word that is none of the choices, a negative seed, an id in ``truth`` that is no row, fewer than
+            two rows, or rows that are all the same.
     """
     check_seed(seed)
     if truth is not None and any(not 0 <= token < head.vocab for token in truth):
@@ -46,16 +48,31 @@ def audit(
         raise OptionError(f"truth holds the id {wrong}; expected ids from 0 to {head.vocab - 1}")
     if space is None:
         space = DEFAULT_SPACE if head.space.name == "raw" else head.space.name
+    spectrum = measure_spectrum(head)  # first of all: what has none is no head to examine
     view = head.in_space(space)
-    notes = () if head.tokens is not None else (f"{head.opened.vocabulary[1]}: rows have ids and no tokens here",)
+    undertrained = find_untrained(view, truth, seed=seed)
+    enough = int(view.candidates().sum()) > NEIGHBORS
     return Audit(
         head=view,
-        spectrum=measure_spectrum(view),
+        spectrum=spectrum,
         inventory=None if head.tokens is None else take_inventory(view),
-        undertrained=find_untrained(view, truth, seed=seed),
+        undertrained=undertrained,
         sizes=measure_sizes(view),
-        hubs=find_hubs(view, seed=seed) if hubs else None,
+        hubs=find_hubs(view, seed=seed) if hubs and enough else None,
         reach=survey(head.in_space("folded"), seed=seed) if reach else None,
         seed=seed,
-        notes=notes,
+        notes=tuple(_notes(head, undertrained, truth=truth is not None, hubs=hubs and not enough)),
     )
+
+
+def _notes(head: Head, undertrained: Untrained, *, truth: bool, hubs: bool) -> Iterator[str]:
+    """What was asked for and could not be had, and what was left out."""
+    if head.tokens is None:
+        yield f"{head.opened.vocabulary[1]}: rows have ids and no tokens here"
+    broken = int((~head.opened.finite).sum())
+    if broken:
+        yield f"left out of everything: {broken:,} of the rows, which hold NaN, infinity or far too large numbers"
+    if truth and undertrained.hidden is None:
+        yield f"the truth that was given is not held against anything: {undertrained.reason}"
+    if hubs:
+        yield f"hubs are left out: they are counted among the {NEIGHBORS} nearest, and there are no more rows than that"

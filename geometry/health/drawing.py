@@ -14,25 +14,31 @@ if TYPE_CHECKING:
     import geometry.health.record
 
 FEWEST = 20
-"""Rows of a kind from which its lengths are drawn."""
+"""Rows of a kind from which its lengths are drawn, where any kind has as many."""
 
 
-def draw_audit(audit: "geometry.health.record.Audit") -> "Figure":
-    """Draw lengths by kind, the sign that masks rows, the spectrum, and N_k where hubs were counted."""
+def draw_audit(audit: "geometry.health.record.Audit", *, title: bool = True) -> "Figure":
+    """Draw lengths by kind, the sign that masks rows, the spectrum, and N_k where hubs were counted.
+
+    Args:
+        audit: What was found.
+        title: Put the headline above the panels.
+    """
     panels: list[Distributions | Lines] = [_lengths(audit), *_sign(audit), _spectrum(audit), *_hubs(audit)]
-    return grid(panels, title=audit.headline(), caption=audit.provenance())
+    return grid(panels, title=audit.headline() if title else "", caption=audit.provenance())
 
 
 def _lengths(audit: "geometry.health.record.Audit") -> Distributions:
-    kinds = {name: values for name, values in audit.sizes.samples.items() if len(values) >= FEWEST}
-    masked, rest = kinds.get("masked"), [values for name, values in audit.sizes.samples.items() if name != "masked"]
+    samples = audit.sizes.samples
+    kinds = {name: values for name, values in samples.items() if len(values) >= FEWEST} or samples
+    masked, rest = kinds.get("masked"), [values for name, values in samples.items() if name != "masked"]
     title = "How long rows are, by kind of token"
     if masked is not None and rest:
         title = (
             f"Masked rows have median length {np.median(masked):.2f}, all others {np.median(np.concatenate(rest)):.2f}"
         )
-    samples = tuple(Sample(name.replace("_", " "), values) for name, values in kinds.items())
-    return Distributions(title, samples, scale="length of the row as stored")
+    drawn = tuple(Sample(name.replace("_", " "), values) for name, values in kinds.items())
+    return Distributions(title, drawn, scale="length of the row as stored")
 
 
 def _sign(audit: "geometry.health.record.Audit") -> list[Distributions]:
@@ -40,6 +46,9 @@ def _sign(audit: "geometry.health.record.Audit") -> list[Distributions]:
     if not found.signs or head.tokens is None:
         return []
     rule = found.signs[0]
+    title = f"{len(found.ids):,} rows lie where unused rows lie, letters reach {rule.highest_anchor:.2f}"
+    if not found.decided:
+        title = f"No sign: letters come as near to unused rows ({rule.highest_anchor:.2f}) as these to each other"
     anchors = always_trained(head.tokens, head.vocab, head.opened.finite)
     rest = np.setdiff1d(np.flatnonzero(head.opened.finite), np.concatenate([found.references, found.ids, anchors]))
     sets = {
@@ -49,7 +58,6 @@ def _sign(audit: "geometry.health.record.Audit") -> list[Distributions]:
         "all others": rest,
     }
     marks = () if rule.threshold is None else (Mark("masked from here", rule.threshold),)
-    title = f"{len(found.ids):,} rows lie where unused rows lie, letters reach {rule.highest_anchor:.2f}"
     return [
         Distributions(
             title,

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float64, Int64
 from geometry.head import Head
 from geometry.linalg import unit
 from geometry.moments import blocks
+from geometry.progress import track
 from geometry.undertrained import Undertrained, always_trained, find_undertrained
 
 RULE = "component"
@@ -25,6 +26,9 @@ FEWEST_SHOWN = 4
 
 HALVES, SMALL = 9, 32_768_000
 """Halves that are drawn on heads of at most so many numbers; on larger ones it is one."""
+
+SECONDS_A_NUMBER = 4e-8
+"""For the bar alone, which a single half needs not: its passes have their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,25 +187,29 @@ def hide_half(head: Head, truth: Sequence[int] | None, seed: int) -> HiddenHalf 
     Returns:
         None where there are too few references to halve.
     """
+    from threadpoolctl import threadpool_limits
+
     references, generator = head.opened.undertrained.references, np.random.default_rng(seed)
     if len(references) // 2 < FEWEST_SHOWN:
         return None
     known = None if truth is None else np.unique(np.asarray(truth, dtype=np.int64))
     of_hidden: dict[str, list[Found]] = {}
     of_truth: dict[str, list[Found]] = {}
-    shown, hidden = np.empty(0, dtype=np.int64), references
-    for _ in range(HALVES if head.vocab * head.dim <= SMALL else 1):
-        order = generator.permutation(references)
-        shown, hidden = np.sort(order[: len(order) // 2]), order[len(order) // 2 :]
-        for sign in indicators(head, shown, fewest=FEWEST_SHOWN):
-            of_hidden.setdefault(sign.name, []).append(found(sign.ids, hidden, shown))
-            if known is not None:
-                of_truth.setdefault(sign.name, []).append(found(sign.ids, known, shown))
+    half, numbers = len(references) // 2, head.vocab * head.dim
+    halves = HALVES if numbers <= SMALL else 1
+    with threadpool_limits(1 if halves > 1 else None, user_api="blas"):  # threads cost more than products this narrow
+        for _ in track(range(halves), "hidden halves", total=halves, seconds=(halves - 1) * numbers * SECONDS_A_NUMBER):
+            order = generator.permutation(references)
+            shown, hidden = np.sort(order[:half]), order[half:]
+            for sign in indicators(head, shown, fewest=FEWEST_SHOWN):
+                of_hidden.setdefault(sign.name, []).append(found(sign.ids, hidden, shown))
+                if known is not None:
+                    of_truth.setdefault(sign.name, []).append(found(sign.ids, known, shown))
     if not of_hidden:
         return None
     return HiddenHalf(
-        len(shown),
-        len(hidden),
+        half,
+        len(references) - half,
         {name: tuple(draws) for name, draws in of_hidden.items()},
         None if known is None else {name: tuple(draws) for name, draws in of_truth.items()},
     )

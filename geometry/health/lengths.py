@@ -51,6 +51,11 @@ class Cone:
     typical: float
     cosine: float
 
+    @property
+    def told(self) -> str:
+        """The mean cosine similarity, with no minus before a zero."""
+        return f"{self.cosine:.3f}".replace("-0.000", "0.000")
+
 
 @dataclass(frozen=True, eq=False)
 class Sizes:
@@ -83,10 +88,7 @@ class Sizes:
         """Return lengths and cones as tables."""
         lengths = [(one.of, f"{one.n:,}", *map(_number, (one.low, one.median, one.high))) for one in self.by_kind]
         ranked = [(one.of, f"{one.n:,}", *map(_number, (one.low, one.median, one.high))) for one in self.by_rank]
-        cones = [
-            (one.space, _number(one.mean), _number(one.typical), f"{one.cosine:.3f}".replace("-0.000", "0.000"))
-            for one in self.cones
-        ]
+        cones = [(one.space, _number(one.mean), _number(one.typical), one.told) for one in self.cones]
         return (
             Table(
                 ("Lengths of rows as stored, by kind, and of real rows by merge rank",),
@@ -94,7 +96,7 @@ class Sizes:
                 (*lengths, *ranked),
                 (
                     f"merge rank stands for how often text holds a token; Spearman's ρ of length and rank "
-                    f"{self.correlation:.2f} over the real rows",
+                    f"{self.correlation:.2f} over the real rows: finite, unmasked ones that stand for a token",
                 ),
             ),
             Table(
@@ -158,4 +160,7 @@ def _cone(head: Head, real: Bool[np.ndarray, " vocab"]) -> Cone:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}" if abs(value) > 1e-9 else "0"
+    """Three digits, zeros among them, so that a column's points stand below each other."""
+    if abs(value) >= 1e3 or 0 < abs(value) < 1e-3:
+        return f"{value:.2e}"
+    return f"{value:#.3g}".removesuffix(".") if value else "0"

@@ -117,11 +117,14 @@ class Audit:
     def headline(self) -> str:
         """The most telling figures in one line."""
         found = [f"{len(self.undertrained.ids):,} of {self.head.vocab:,} rows under-trained"]
+        if not self.undertrained.decided:
+            found = ["under-trained rows cannot be told"]
         if self.hubs is not None:
             worst = max(self.hubs.metrics, key=lambda one: one.found.largest)
             found.append(f"largest hub N = {worst.found.largest:,} ({worst.metric})")
         if self.reach is not None:
-            found.append(f"{len(self.reach.never):,} tokens out of reach")
+            never = len(self.reach.never)
+            found.append(f"{never:,} token{'s' * (never != 1)} out of reach")
         return ", ".join(found)
 
     def provenance(self) -> str:

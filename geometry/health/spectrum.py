@@ -18,6 +18,9 @@ from geometry.tokens.printable import dotted
 DIRECTIONS, ENDS = 5, 5
 """Principal directions that are told of, and tokens at either end of one."""
 
+SAME = 1e-24
+"""Rows whose variance is not above this share of their mean's square differ by rounding alone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Direction:
@@ -68,7 +71,7 @@ class Spectrum:
         expected: About what Gaussian rows without any preferred direction would give: dim/(1 + (dim + 1)/n).
         isoscore: (PR − 1)/(dim − 1), from 0 to 1 (Rudman et al. 2022, "IsoScore").
         half, most: Directions that hold 50% and 90% of the variance.
-        directions: The strongest ones.
+        directions: The strongest ones, as far as they have variance above rounding.
         whitening: What whitening would do.
     """
 
@@ -93,6 +96,7 @@ class Spectrum:
             "directions_for_90": self.most,
             "directions": [_direction(one) for one in self.directions],
             "eigenvalues": self.values.tolist(),
+            "whitening": asdict(self.whitening),
         }
 
     def tables(self) -> tuple[Table, Table]:
@@ -105,7 +109,7 @@ class Spectrum:
             rows.append(("", "", "", "", "−", "  ".join(dotted(text) for _, text in one.low)))
         line = (
             f"participation ratio {self.participation:.1f} of {dim} (isotropic rows: {self.expected:.0f}), IsoScore "
-            f"{self.isoscore:.3f}; {self.half} directions hold half of the variance, {self.most} hold 90%"
+            f"{self.isoscore:.3f}; half of the variance lies in {self.half} of {dim} directions, 90% in {self.most}"
         )
         names = ("variance", "ρ length", "ρ rank")
         figures = (
@@ -138,20 +142,29 @@ def measure_spectrum(head: Head) -> Spectrum:
     """Measure the spectrum of a head's real rows, folded and centred.
 
     Raises:
-        OptionError: There are fewer than two real rows, or all of them are the same.
+        OptionError: There are fewer than two real rows, or all of them are the same, as stored or behind the norm.
     """
-    opened, view = head.opened, head.in_space("centered")
-    n = opened.moments.count
+    opened = head.opened
+    n = int(opened.real.sum())
+    if n < 2:
+        found = "one row" if n else "no row"
+        raise OptionError(
+            f"{head.name} has {found} to examine (NaN, infinity, too large numbers, padding and masked rows left out); "
+            "expected two that differ, or more"
+        )
+    view = head.in_space("centered")
     scatter = opened.full_moments.covariance
     assert scatter is not None
     covariance = view.space.apply_linear(view.space.apply_linear(scatter).T)
-    if n < 2 or not np.trace(covariance) > 0:
-        raise OptionError(f"{head.name} has {n:,} real rows without any spread; expected rows that differ: no spectrum")
+    if not np.trace(scatter) > SAME * float(opened.full_moments.mean @ opened.full_moments.mean):
+        raise OptionError(f"the {n:,} rows of {head.name} are all the same; expected two that differ, or more")
+    if not np.trace(covariance) > 0:
+        raise OptionError(f"the {n:,} rows of {head.name} are all the same behind its norm; expected two that differ")
     values, vectors = np.linalg.eigh(covariance)
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     share, dim = values / values.sum(), head.dim
     participation = float(1 / (share @ share))
-    reached = np.cumsum(share)
+    reached, white = np.cumsum(share), _whitening(values, _fourth(view), n)
     return Spectrum(
         values=values,
         n=n,
@@ -160,8 +173,8 @@ def measure_spectrum(head: Head) -> Spectrum:
         isoscore=(participation - 1) / (dim - 1) if dim > 1 else 1.0,
         half=int(np.searchsorted(reached, 0.5) + 1),
         most=int(np.searchsorted(reached, 0.9 - 1e-12) + 1),
-        directions=_directions(view, vectors[:, :DIRECTIONS], share),
-        whitening=_whitening(values, _fourth(view), n),
+        directions=_directions(view, vectors[:, : min(DIRECTIONS, white.kept)], share),
+        whitening=white,
     )
 
 

@@ -1,9 +1,12 @@
 """An audit's figures, one a line, each beside what it has to stand against."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from geometry.health.indicators import RULE
+from geometry.health.untrained import spread
+from geometry.hubness import Occurrence
 from geometry.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -27,14 +30,16 @@ def _tokens(audit: "geometry.health.record.Audit") -> Iterator[Line]:
             sum(getattr(one, key) for one in groups) for key in ("n", "whole", "spelt", "masked")
         )
         yield "emoji, one token each", f"{whole:,} of {n:,}", f"{spelt:,} more can be spelt in several"
-        yield "emoji on under-trained rows", f"{masked:,}", f"of the {whole + spelt:,} that can be written"
+        if audit.undertrained.decided:
+            yield "emoji on under-trained rows", f"{masked:,}", f"of the {whole + spelt:,} that can be written"
 
 
 def _rows(audit: "geometry.health.record.Audit") -> Iterator[Line]:
     rows = audit.undertrained
-    yield "rows masked as under-trained", f"{len(rows.ids):,} of {audit.head.vocab:,}", _hidden(audit)
+    found = f"{len(rows.ids):,} of {audit.head.vocab:,}" if rows.decided else "cannot be told"
+    yield "rows masked as under-trained", found, _hidden(audit)
     for cone in audit.sizes.cones:
-        yield f"mean cosine similarity, {cone.space}", f"{cone.cosine:.3f}".replace("-0.000", "0.000"), "0 if balanced"
+        yield f"mean cosine similarity, {cone.space}", cone.told, "0 if balanced"
     spectrum = audit.spectrum
     ratio = f"{spectrum.participation:.1f} of {len(spectrum.values)}"
     yield "participation ratio", ratio, f"{spectrum.expected:.0f} without preferred direction"
@@ -43,22 +48,32 @@ def _rows(audit: "geometry.health.record.Audit") -> Iterator[Line]:
 
 
 def _hidden(audit: "geometry.health.record.Audit") -> str:
-    hidden = audit.undertrained.hidden
-    if hidden is None:
+    rows = audit.undertrained
+    if not rows.decided:
+        return "why: with the rows, below"
+    if rows.hidden is None:
         return "too few known unused rows for a test"
-    shares = [one.recall for one in hidden.references[RULE] if one.recall is not None]
-    return f"finds {sum(shares) / len(shares):.0%} of hidden unused rows"
+    return f"finds {spread(one.recall for one in rows.hidden.references[RULE])} of hidden ones"
 
 
 def _neighbors(audit: "geometry.health.record.Audit") -> Iterator[Line]:
     if audit.hubs is not None:
         for one in audit.hubs.metrics:
-            found = f"skew {one.found.skew:.2f}, {one.found.antihub_share:.1%} antihubs"
-            chance = f"{one.null.skew:.2f}, {one.null.antihub_share:.1%} for Gaussian rows"
+            found = f"skew {_skew(one.found)}, {one.found.antihub_share:.1%} antihubs"
+            chance = f"{_skew(one.null)}, {one.null.antihub_share:.1%} for Gaussian rows"
             yield f"hubness, {one.metric}", found, chance
     if audit.reach is not None:
         never, undecided = len(audit.reach.never), len(audit.reach.undecided)
+        tied = int((audit.reach.status == "tied").sum())
         proof = "each with a proof" if never else "each is put first by some residual"
-        if undecided:
-            proof = f"{undecided:,} more are undecided"
+        if undecided or tied:
+            proof = " and ".join(
+                f"{count:,} {told}"
+                for count, told in ((undecided, "undecided"), (tied, "tied with an equal row"))
+                if count
+            )
         yield "tokens that can never come first", f"{never:,} of {len(audit.reach.ids):,}", proof
+
+
+def _skew(one: Occurrence) -> str:
+    return f"{one.skew:.2f}" if isfinite(one.skew) else "–"

@@ -21,7 +21,7 @@ def read_truth(path: str | Path, vocab: int) -> tuple[int, ...]:
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise OptionError(f"{str(path)!r} holds {size:,} bytes; expected at most {MOST_BYTES:,}: a token id a line")
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise OptionError(f"{str(path)!r} cannot be read ({why}); expected a file with a token id a line") from error

@@ -26,7 +26,7 @@ class Suspect:
         reference: Whether it is one of the rows known to be unused.
         masked: Whether the rule masks it.
         votes: Signs that flag it.
-        scores: What each sign gives it, by name.
+        scores: What each sign gives it, by name, as in `Indicator`.
     """
 
     id: int
@@ -58,6 +58,11 @@ class Untrained:
     suspects: tuple[Suspect, ...]
     hidden: HiddenHalf | None
 
+    @property
+    def decided(self) -> bool:
+        """Whether the rule could tell at all: without references, or where these lie apart, no count means anything."""
+        return bool(self.signs) and self.signs[0].threshold is not None
+
     def agreement(self, sign: Indicator) -> float | None:
         """Return how far a sign flags the rows that the rule masks: |∩| / |∪|."""
         return overlap(sign.ids, self.ids)
@@ -75,20 +80,27 @@ class Untrained:
             "references": self.references.tolist(),
             "indicators": [
                 {
-                    "name": one.name, "threshold": one.threshold, "letters_reach": _plain(one.highest_anchor),
-                    "flagged": len(one.ids), "agreement": self.agreement(one),
+                    "name": one.name,
+                    "threshold": None if one.threshold is None else one.told(one.threshold),
+                    "letters_reach": _plain(one.told(one.highest_anchor)),
+                    "flagged_if": "lower" if one.falls else "higher",
+                    "flagged": len(one.ids),
+                    "agreement": self.agreement(one),
                 }
                 for one in self.signs
             ],
             "votes": {str(votes): count for votes, count in self.votes().items()},
-            "rows": [{**asdict(one), "scores": {k: _plain(v) for k, v in one.scores.items()}} for one in self.suspects],
+            "rows": [
+                {**asdict(one), "scores": {sign.name: _plain(sign.told(one.scores[sign.name])) for sign in self.signs}}
+                for one in self.suspects
+            ],
             "hidden_half": None if self.hidden is None else _hidden(self.hidden),
-        }  # fmt: skip
+        }
 
     def tables(self) -> tuple[Table, ...]:
         """Return the signs and the rows as tables."""
         if not self.signs:
-            return (Table(("Rows that nothing seems to have trained",), (), (), (self.reason,)),)
+            return (Table(("Rows that nothing seems to have trained", self.reason), (), ()),)
         return self._sign_table(), self._row_table()
 
     def _sign_table(self) -> Table:
@@ -103,10 +115,10 @@ class Untrained:
                 f"{len(one.ids):,}", _share(self.agreement(one)),
             ]  # fmt: skip
             if hidden is not None:
-                cells.append(_spread(found.recall for found in hidden.references[one.name]))
+                cells.append(spread(found.recall for found in hidden.references[one.name]))
             if truth is not None:
                 draws = truth[one.name]
-                cells += [_spread(found.precision for found in draws), _spread(found.recall for found in draws)]
+                cells += [spread(found.precision for found in draws), spread(found.recall for found in draws)]
             rows.append(tuple(cells))
         told = ", ".join(f"{count:,} by {votes}" for votes, count in self.votes().items())
         return Table(
@@ -119,8 +131,8 @@ class Untrained:
     def _sign_notes(self) -> list[str]:
         notes = [
             f"{RULE}: cosine similarity to the unused rows' mean, less the mean row and the first principal component, "
-            "the rule that masks; cosine: as stored; distance: to their mean; length: of the row. letters: the most "
-            "that one reaches; as rule: rows flagged by both, of those flagged by either"
+            "the rule that masks; cosine: as stored; distance: to their mean; length: of the row. letters: the "
+            "nearest that one comes; as rule: rows flagged by both, of those flagged by either"
         ]
         if self.hidden is None:
             return [*notes, f"{len(self.references)} known references are too few to hide half of them for a test"]
@@ -148,7 +160,7 @@ class Untrained:
         ]  # fmt: skip
         columns = [Column("votes"), *(Column(sign.name) for sign in self.signs)]
         columns += [Column("masked", "left"), Column("kind", "left"), Column("id"), Column("token", "left")]
-        more = f"; {len(new) - SHOWN:,} more in --json" if len(new) > SHOWN else ""
+        more = f"; {len(new) - SHOWN:,} more in the JSON" if len(new) > SHOWN else ""
         title = f"{len(new):,} flagged rows that are not among the {len(self.references)} references{more}"
         return Table((title,), tuple(columns), tuple(rows))
 
@@ -181,7 +193,10 @@ def _hidden(one: HiddenHalf) -> dict[str, Any]:
     told: dict[str, Any] = {
         "shown": one.shown,
         "hidden": one.hidden,
-        "references": {name: [_found(draw) for draw in draws] for name, draws in one.references.items()},
+        "references": {
+            name: [{"truth": draw.truth, "hits": draw.hits, "recall": draw.recall} for draw in draws]
+            for name, draws in one.references.items()
+        },
     }
     truth = None if one.truth is None else {name: list(map(_found, draws)) for name, draws in one.truth.items()}
     return {**told, "truth": truth}
@@ -199,7 +214,8 @@ def _counts(hits: Sequence[int]) -> str:
     return f"{hits[0]:,}" if len(set(hits)) == 1 else f"{min(hits):,} to {max(hits):,}"
 
 
-def _spread(values: Iterable[float | None]) -> str:
+def spread(values: Iterable[float | None]) -> str:
+    """Return the median of some shares and, where they differ, the least and the most: ``.91 (.73–1.0)``."""
     known = [value for value in values if value is not None]
     if not known:
         return "–"
