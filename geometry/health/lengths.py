@@ -17,6 +17,9 @@ from geometry.tokens.kinds import KINDS
 
 TENTHS = 10
 
+ROUNDING = 1e-9
+"""A mean row that is shorter than this share of a row's length is shown as 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
@@ -88,7 +91,10 @@ class Sizes:
         """Return lengths and cones as tables."""
         lengths = [(one.of, f"{one.n:,}", *map(_number, (one.low, one.median, one.high))) for one in self.by_kind]
         ranked = [(one.of, f"{one.n:,}", *map(_number, (one.low, one.median, one.high))) for one in self.by_rank]
-        cones = [(one.space, _number(one.mean), _number(one.typical), one.told) for one in self.cones]
+        cones = [
+            (one.space, _number(one.mean if one.mean > ROUNDING * one.typical else 0.0), _number(one.typical), one.told)
+            for one in self.cones
+        ]
         return (
             Table(
                 ("Lengths of rows as stored, by kind, and of real rows by merge rank",),
