@@ -310,7 +310,8 @@ def test_rows_that_are_not_finite_are_left_out_and_counted(make_head):
     broken[[57, 58, 59], [0, 2, 1]] = np.nan, np.inf, -np.inf
     tensors = [{"lm_head.weight": one, "lm_head.bias": np.arange(len(one)) / 30} for one in (broken, rows[:57])]
     found, whole = (
-        audit(make_head(one["lm_head.weight"], model_type="phi", with_tokenizer=False, tensors=one)) for one in tensors
+        audit(make_head(one["lm_head.weight"], model_type="phi", with_tokenizer=False, tensors=one), hubs=False)
+        for one in tensors
     )
     assert "left out of everything: 3 of the rows" in str(found)
     json.dumps(found.to_dict(), allow_nan=False)
@@ -349,8 +350,10 @@ def test_rows_without_spread_are_one_line(make_head, rows: np.ndarray, says: str
 
 def test_wrong_options_are_one_line(make_head):
     head = make_head()
-    with pytest.raises(OptionError, match="truth holds the id 420; expected ids from 0 to 419"):
+    with pytest.raises(OptionError, match="truth holds the id 420; expected whole numbers from 0 to 419"):
         audit(head, truth=[3, 420])
+    with pytest.raises(OptionError, match=r"truth=\[\] arrived; expected ids of rows known to be unused"):
+        audit(head, truth=[])
     with pytest.raises(OptionError, match="seed=-1 arrived"):
         audit(head, seed=-1)
 

@@ -1,6 +1,7 @@
 """The audit: is this head healthy? What an expert checks before believing any neighbour in it."""
 
 from collections.abc import Iterator, Sequence
+from numbers import Integral
 
 from geometry.choices import DEFAULT_SPACE, SpaceName, check_seed
 from geometry.errors import OptionError
@@ -43,9 +44,7 @@ def audit(
             two rows, or rows that are all the same.
     """
     check_seed(seed)
-    if truth is not None and any(not 0 <= token < head.vocab for token in truth):
-        wrong = next(token for token in truth if not 0 <= token < head.vocab)
-        raise OptionError(f"truth holds the id {wrong}; expected ids from 0 to {head.vocab - 1}")
+    _check_truth(truth, head.vocab)
     if space is None:
         space = DEFAULT_SPACE if head.space.name == "raw" else head.space.name
     spectrum = measure_spectrum(head)  # first of all: what has none is no head to examine
@@ -63,6 +62,16 @@ def audit(
         seed=seed,
         notes=tuple(_notes(head, undertrained, truth=truth is not None, hubs=hubs and not enough)),
     )
+
+
+def _check_truth(truth: Sequence[int] | None, vocab: int) -> None:
+    if truth is None:
+        return
+    if not len(truth):
+        raise OptionError("truth=[] arrived; expected ids of rows known to be unused, or no truth at all")
+    wrong = next((token for token in truth if not isinstance(token, Integral) or not 0 <= token < vocab), None)
+    if wrong is not None:
+        raise OptionError(f"truth holds the id {wrong}; expected whole numbers from 0 to {vocab - 1}")
 
 
 def _notes(head: Head, undertrained: Untrained, *, truth: bool, hubs: bool) -> Iterator[str]:
