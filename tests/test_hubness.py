@@ -1,8 +1,10 @@
 """Hubness and CSLS against float64 brute force: nearest rows of all rows, N_k, r(w), and landings by CSLS."""
 
+import gc
 import json
 import re
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from geometry.health.hubs import find_hubs
 from geometry.hubness import (
     Occurrence,
     check_metric,
+    gaussian_biases,
     gaussian_occurrence,
     gaussian_rows,
     local_means,
@@ -162,11 +165,24 @@ def test_r_is_the_mean_of_the_ten_nearest_cosines(make_head, small_blocks, space
     assert found.shape == (420,)
     np.testing.assert_allclose(found, brute_means(head), atol=1e-12)
     assert local_means(head) is found  # once a head and space
+    counted = geo.open_head(head.source).in_space(space)
+    occurrence(counted, "cosine")
+    assert (means_of(counted).known == (head.candidates() | ~head.opened.finite)).all()  # the ten nearest are known
+    np.testing.assert_allclose(local_means(counted), found, atol=1e-12)
     vectors = np.stack([head.rows([5])[0], np.ones(16), np.zeros(16)]).astype(np.float64)
     near = cosines(vectors, head.rows(np.flatnonzero(head.candidates())).astype(np.float64))
     np.testing.assert_allclose(
         means_of(head).of_vectors(vectors), np.sort(near, axis=1)[:, -10:].mean(axis=1), atol=1e-6
     )
+
+
+def test_what_is_known_of_r_goes_with_its_head(make_head):
+    head = make_head(awkward_rows())
+    head.land("sea", metric="csls")
+    gone = weakref.ref(head.opened.matrix)
+    del head
+    gc.collect()
+    assert gone() is None
 
 
 def test_what_r_is_at_least_is_never_more_than_r(make_head, monkeypatch: pytest.MonkeyPatch):
@@ -274,14 +290,22 @@ def test_a_planted_hub_is_found_and_csls_holds_it_back(make_head):
     assert csls.skew < cosine.skew
 
 
-def test_gaussian_rows_are_as_hubby_as_their_own_chance_value(make_head):
-    """Rows that are Gaussian: what is found is what chance gives, over several draws of chance."""
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_gaussian_rows_are_as_hubby_as_their_own_chance_value(make_head, shift: float):
+    """Rows that are Gaussian: what is found is what chance gives, over several draws; with a norm's shift too."""
     root = np.random.default_rng(1).normal(size=(16, 16))
     rows = np.random.default_rng(2).normal(size=(420, 16)) @ root + 0.5
-    head = make_head(rows, tensors={"model.norm.weight": np.ones(16)}, with_tokenizer=False).folded()
-    for metric in METRICS:
+    beta, none = shift * np.random.default_rng(3).normal(size=16), np.zeros(420)
+    norm = {"model.final_layernorm.weight": np.ones(16), "model.final_layernorm.bias": beta}
+    tensors = {"lm_head.weight": rows, "lm_head.bias": none, **norm}
+    head = make_head(rows, model_type="phi", tensors=tensors, with_tokenizer=False).folded()
+    for metric in METRICS if shift == 0 else ("logit",):
         found = occurrence(head, metric)  # type: ignore[arg-type]
-        drawn = [gaussian_occurrence(gaussian_rows(head, seed=seed), metric, n_queries=420) for seed in range(8)]  # type: ignore[arg-type]
+        drawn = []
+        for seed in range(8):
+            chance = gaussian_rows(head, seed=seed)
+            biases = gaussian_biases(head, chance) if metric == "logit" else None
+            drawn.append(gaussian_occurrence(chance, metric, biases=biases, n_queries=420))  # type: ignore[arg-type]
         for figure in ("skew", "antihub_share", "top_share"):
             values = np.array([getattr(one, figure) for one in drawn])
             assert abs(getattr(found, figure) - values.mean()) < 4 * values.std(ddof=1) + 1e-3, (metric, figure)
@@ -384,6 +408,29 @@ def test_the_page_tells_what_is_found(name: str, request: pytest.FixtureRequest)
         lengths = found.head.norms[one.found.ids]
         shares = [(lengths < found.head.norms[hub.id]).mean() for hub in one.top]
         assert min(shares) > 0.9 if one.metric == "logit" else max(shares) < 0.01
+
+
+@pytest.mark.slow
+def test_the_page_tells_how_far_draws_of_chance_differ(tinystories: Path):
+    few, many, told = [1.0], [1.0], PAGE.read_text(encoding="utf-8")
+    for name in ("organism", tinystories):
+        head = geo.open_head(name).folded()
+        draws = [gaussian_rows(head, seed=seed) for seed in range(5)]
+        asking = int(head.candidates().sum())
+        for metric in METRICS[:3]:
+            biases = [gaussian_biases(head, rows) if metric == "logit" else None for rows in draws]
+            found = [
+                gaussian_occurrence(rows, metric, biases=own, n_queries=asking)  # type: ignore[arg-type]
+                for rows, own in zip(draws, biases, strict=True)
+            ]
+            for ratios, figures in ((few, ("skew", "largest")), (many, ("antihub_share", "top_share"))):
+                for figure in figures:
+                    values = [getattr(one, figure) for one in found]
+                    ratios.append(max(values) / min(values))
+                    if (name, metric, figure) == (tinystories, "logit", "skew"):
+                        assert f"({min(values):.0f} to {max(values):.0f})" in told
+    assert f"up to {max(few):.1f} times the least" in told
+    assert f"at most {max(many):.2f} times" in told
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from geometry.hubness import (
     MOST_WORK,
     NEIGHBORS,
     Occurrence,
-    biases_of,
+    gaussian_biases,
     gaussian_occurrence,
     gaussian_rows,
     occurrence,
@@ -54,7 +54,7 @@ def find_hubs(
             notes.append(f"{metric} is left out: {why}")
             continue
         one = occurrence(head, metric, k=k, seed=seed)
-        biases = biases_of(head, ids) if metric == "logit" else None
+        biases = gaussian_biases(head, chance) if metric == "logit" else None
         null = gaussian_occurrence(chance, metric, biases=biases, k=k, n_queries=one.n_queries)
         found.append(MetricHubs(metric, one, null, _top(head, one), _by_kind(head, one)))
     return Hubs(head, k, seed, tuple(found), (*_reading(found, seed), *notes))
@@ -113,7 +113,8 @@ def _reading(found: Sequence[MetricHubs], seed: int) -> list[str]:
         return []
     notes = [
         "chance: Gaussian rows with the same number, mean and covariance, drawn once "
-        f"(seed {seed}): what dimension and spread give by themselves"
+        f"(seed {seed}): what dimension and spread give by themselves; skew and the largest hub of another draw may be "
+        "twice as large, or half"
     ]
     sampled = next((one.found for one in found if one.found.n_queries < len(one.found.counts)), None)
     if sampled is not None:

@@ -4,8 +4,6 @@ Conneau et al. (2018), "Word Translation Without Parallel Data", §2.3: csls(x, 
 cosine similarity of the 10 nearest. A hub is near to everything, has a high r, and so falls back.
 """
 
-from weakref import WeakKeyDictionary
-
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int64
 
@@ -17,8 +15,6 @@ from geometry.linalg import unit
 
 SAMPLE = 2_048
 """Rows, drawn by seed, whose cosines give a bound below r of every row."""
-
-_OF_HEADS: "WeakKeyDictionary[Head, LocalMeans]" = WeakKeyDictionary()
 
 
 class LocalMeans:
@@ -52,8 +48,12 @@ class LocalMeans:
         new = np.unique(ids[~self.known[ids]])
         if len(new):
             found = nearest(self._askers(new), self._answers(self._ids), self._k, label="nearest rows (csls)")
-            self.values[new] = np.clip(found.scores, -1.0, 1.0).mean(axis=1)
-            self.known[new] = True
+            self.take(new, found.scores)
+
+    def take(self, ids: Int64[np.ndarray, " rows"], scores: Float64[np.ndarray, "rows nearest"]) -> None:
+        """Take r of these rows from the cosine similarities of the rows nearest to them."""
+        self.values[ids] = np.clip(scores, -1.0, 1.0).mean(axis=1)
+        self.known[ids] = True
 
     def learn_all(self) -> Float64[np.ndarray, " vocab"]:
         """Find r of every row that is not known yet, and return them all."""
@@ -101,9 +101,11 @@ def means_of(head: Head) -> LocalMeans:
         OptionError: The head is in a space that CSLS has no meaning in.
     """
     check_metric("csls", head.space.name)
-    if head not in _OF_HEADS:
-        _OF_HEADS[head] = LocalMeans(head)
-    return _OF_HEADS[head]
+    kept = vars(head)  # as its cached properties are: a table of heads would keep alive what it is a table of
+    if "local_means" not in kept:
+        kept["local_means"] = LocalMeans(head)
+    means: LocalMeans = kept["local_means"]
+    return means
 
 
 def local_means(head: Head) -> Float64[np.ndarray, " vocab"]:

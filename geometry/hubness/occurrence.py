@@ -13,7 +13,7 @@ from geometry.errors import OptionError
 from geometry.head import Head
 from geometry.hubness.forms import NEIGHBORS, biases_of, check_metric, form_of, head_answers, head_askers
 from geometry.hubness.gaussian import GaussianRows
-from geometry.hubness.means import local_means
+from geometry.hubness.means import local_means, means_of
 from geometry.hubness.nearest import nearest, rough_scores
 
 MOST_WORK = 4e12
@@ -98,7 +98,11 @@ def occurrence(head: Head, metric: Metric, *, k: int = 10, seed: int = 0) -> Occ
         means=local_means(head)[ids] if metric == "csls" else None,
     )
     askers = head_askers(head, ids[who], form.at(who), who)
-    found = nearest(askers, head_answers(head, ids, form), k, label=f"nearest rows ({metric})", ordered=False)
+    # by cosine similarity the ten nearest are those that r is a mean over: one pass serves both
+    serves_csls = metric == "cosine" and k == NEIGHBORS and head.space.name in ("folded", "centered")
+    found = nearest(askers, head_answers(head, ids, form), k, label=f"nearest rows ({metric})", ordered=serves_csls)
+    if serves_csls:
+        means_of(head).take(ids[who], found.scores)
     return Occurrence(ids, np.bincount(found.places.ravel(), minlength=len(ids)), k, len(who))
 
 
@@ -113,12 +117,15 @@ def gaussian_occurrence(
     """Count the same among Gaussian rows: what so many dimensions and so much spread give by themselves.
 
     Args:
-        biases: b of the head's rows, dealt out as they are; for ``logit``.
+        biases: b of these rows, for ``logit``: :func:`geometry.hubness.gaussian_biases`.
         n_queries: How many of the rows ask, as many as of the head's.
     """
-    ids = np.arange(rows.count)
-    means = rows.means(min(NEIGHBORS, rows.count - 1)) if metric == "csls" else None
-    form = form_of(metric, rows.lengths, dim=rows.dim, raw=rows.raw, biases=biases, means=means)
-    askers = rows.askers(form, n_queries)
-    found = rough_scores(askers, rows.answers(form), k, label=f"nearest random rows ({metric})")
-    return Occurrence(ids, np.bincount(found.places.ravel(), minlength=rows.count), k, n_queries)
+    if metric == "cosine":
+        found = rows.nearest_by_cosine(k, n_queries)
+    else:
+        means = rows.means(min(NEIGHBORS, rows.count - 1)) if metric == "csls" else None
+        form = form_of(metric, rows.lengths, dim=rows.dim, raw=rows.raw, biases=biases, means=means)
+        askers = rows.askers(form, n_queries)
+        found = rough_scores(askers, rows.answers(form), k, label=f"nearest random rows ({metric})")
+    counts = np.bincount(found.places.ravel(), minlength=rows.count)
+    return Occurrence(np.arange(rows.count), counts, k, n_queries)
