@@ -17,6 +17,7 @@ from geometry.bundled import data_folder
 from geometry.errors import OptionError
 from geometry.figures import save
 from geometry.health import audit
+from geometry.health.drawing import _at_least
 from geometry.health.indicators import HALVES, RULE, found, hide_half, indicators, overlap
 from geometry.health.inventory import take_inventory, writable
 from geometry.health.lengths import measure_sizes
@@ -80,6 +81,20 @@ def test_the_organisms_own_emoji_are_whole_and_all_others_need_rows_that_nothing
     assert sum(one.n for one in inventory.kinds) == head.vocab
 
 
+def test_a_whole_emoji_whose_only_row_is_masked_counts_as_masked(make_head):
+    words = make_head().words()
+    fish, horse = words.ids(" 🐠")[0], words.ids(" 🐴")[0]
+    head, _ = planted(make_head, fish)
+    assert {fish, horse} <= words.emoji.keys()
+    assert fish in head.undertrained.ids
+    assert horse not in head.undertrained.ids
+    whole, without = (
+        next(one for one in take_inventory(view).groups if one.group == "Animals & Nature")
+        for view in (head, planted(make_head)[0])
+    )
+    assert (whole.whole, whole.masked) == (without.whole, without.masked + 1)
+
+
 @pytest.mark.slow
 def test_a_vocabulary_without_bytes_writes_only_what_it_holds(minilm: Path):
     inventory = take_inventory(geo.open_head(minilm))
@@ -91,14 +106,14 @@ def test_a_vocabulary_without_bytes_writes_only_what_it_holds(minilm: Path):
 # rows that nothing trained
 
 
-def planted(make_head: Any) -> tuple[geo.Head, set[int]]:
+def planted(make_head: Any, *besides: int) -> tuple[geo.Head, set[int]]:
     """A head whose unused rows lie in one corner, and three more beside them."""
     generator = np.random.default_rng(4)
     rows = generator.normal(size=(420, 32)) * 2
     words = make_head(rows).words()
     unused = {i for i in range(420) if words.kind(i) == "padding"} | words.reserved
     unused |= {words.byte_tokens[byte] for byte in (0xC0, 0xC1, *range(0xF5, 0x100))}
-    corner, more = generator.normal(size=32), {300, 310, 320}
+    corner, more = generator.normal(size=32), {300, 310, 320, *besides}
     for token in unused | more:
         rows[token] = corner + generator.normal(size=32) * 0.05
     return make_head(rows), more
@@ -116,6 +131,17 @@ def test_every_sign_is_what_it_says(make_head):
     np.testing.assert_allclose(signs["distance"].scores, -away, rtol=1e-5)
     np.testing.assert_allclose(signs["length"].scores, -np.linalg.norm(rows, axis=1), rtol=1e-6)
     np.testing.assert_array_equal(signs[RULE].ids, head.undertrained.ids)
+    others = [np.delete(unused, place, axis=0) for place in range(len(unused))]
+    own = {
+        "cosine": [unit(one) @ unit(unit(rest).mean(axis=0)) for one, rest in zip(unused, others, strict=True)],
+        "distance": [-np.linalg.norm(one - rest.mean(axis=0)) for one, rest in zip(unused, others, strict=True)],
+        "length": -np.linalg.norm(unused, axis=1),
+    }
+    for name, each in own.items():
+        if signs[name].threshold is not None:
+            assert signs[name].threshold == pytest.approx(np.percentile(each, 1), rel=1e-9)
+    assert signs["cosine"].threshold is not None
+    assert signs["distance"].threshold is not None
     for sign in signs.values():
         if sign.threshold is not None:
             np.testing.assert_array_equal(sign.ids, np.flatnonzero(sign.scores >= sign.threshold))
@@ -236,6 +262,8 @@ def test_the_spectrum_is_that_of_the_covariance(make_head, model_type: str):
     participation = values.sum() ** 2 / (values**2).sum()
     np.testing.assert_allclose(found.participation, participation, rtol=1e-6)
     np.testing.assert_allclose(found.isoscore, (participation - 1) / 15, rtol=1e-6)
+    for count, share in ((found.half, 0.5), (found.most, 0.9)):
+        assert values[: count - 1].sum() < share * values.sum() <= values[:count].sum()
     np.testing.assert_allclose(found.whitening.shrinkage, ledoit_wolf_shrinkage(own), rtol=1e-5)
     assert found.whitening.kept == (15 if model_type == "phi" else 16), (
         "a LayerNorm leaves one direction without spread"
@@ -255,6 +283,8 @@ def test_the_strongest_direction_is_the_planted_one(make_head):
     first = measure_spectrum(make_head(rows, model_type="unknown")).directions[0]
     assert {token for token, _ in first.high} <= set(range(50, 60))
     assert first.share > 0.8
+    along = rows[:, 3]  # which the planted direction is, nearly
+    assert along[[token for token, _ in first.low]].max() < np.percentile(along, 10)
 
 
 def test_shrinkage_is_one_for_noise_and_none_where_there_is_nothing_to_shrink():
@@ -263,6 +293,12 @@ def test_shrinkage_is_one_for_noise_and_none_where_there_is_nothing_to_shrink():
 
 
 # the whole
+
+
+def test_shares_with_as_many_or_more():
+    values, shares = _at_least(np.array([3, 0, 0, 5, 3]))
+    assert values.tolist() == [0, 3, 5]
+    np.testing.assert_allclose(shares, [1.0, 0.6, 0.2])
 
 
 def test_the_record_says_everything_of_every_row(make_head, tmp_path: Path):

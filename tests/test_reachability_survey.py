@@ -250,6 +250,24 @@ def test_equal_rows_are_one_and_go_to_the_lowest_id(make_head):
     np.testing.assert_array_equal(np.delete(found.status, [7, 30]), alone.status)
 
 
+def test_rows_that_only_rounding_tells_apart_lead_nowhere(make_head):
+    """A plain LayerNorm does not see what is added to all numbers of a row; in float64 the last digit may differ."""
+    rows = np.round(np.random.default_rng(0).normal(size=(40, 5)) * 64) / 64
+    rows[30:] = rows[:10] + np.arange(1, 11)[:, None]
+
+    def asked(some: np.ndarray) -> Survey:
+        tensors = {"lm_head.weight": some, "lm_head.bias": np.zeros(len(some))}
+        plain = {"model.final_layernorm.weight": np.ones(5), "model.final_layernorm.bias": np.zeros(5)}
+        return survey(make_head(some, model_type="phi", with_tokenizer=False, tensors=tensors | plain))
+
+    found, alone = asked(rows), asked(rows[:30])
+    apart = np.flatnonzero(found.status[30:] != "tied")
+    assert (alone.status[apart] == "reachable").any()
+    assert "reachable" not in found.status[30:]
+    assert "reachable" not in found.status[apart]
+    np.testing.assert_array_equal(found.status[10:30], alone.status[10:30])
+
+
 def test_equal_rows_with_other_biases_are_not_one(make_head):
     rows = np.random.default_rng(0).normal(size=(40, 3))
     rows[[7, 30]] = rows[2]
