@@ -7,13 +7,14 @@ and tables; pictures have tests of their own.
 """
 
 import argparse
+import difflib
 import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from traitlets.config import Config
 
 from geometry.atomic import replace_file
@@ -22,12 +23,16 @@ NOTEBOOK = Path(__file__).resolve().parent.parent / "docs" / "tutorial.ipynb"
 SECONDS = 600
 """The longest that a cell may take."""
 
+SHOWN = 12
+"""Lines that a check shows of what has changed."""
+
 
 def execute(path: Path) -> nbformat.NotebookNode:
     """Return the notebook, every cell run anew in the folder where it lies.
 
     Raises:
         CellExecutionError: A cell failed.
+        CellTimeoutError: A cell took too long.
     """
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as sockets:
@@ -53,9 +58,11 @@ def said(notebook: nbformat.NotebookNode) -> list[list[str]]:
 
 
 def _texts(output: nbformat.NotebookNode) -> list[str]:
-    if "image/png" in output.get("data", {}):
+    """Return what an output says, in the order of its types' names: a stored one has them sorted, a new one has not."""
+    data = output.get("data", {})
+    if "image/png" in data:
         return []
-    return [output["text"]] if "text" in output else list(output.get("data", {}).values())
+    return [output["text"]] if "text" in output else [data[kind] for kind in sorted(data)]
 
 
 def main() -> int:
@@ -64,9 +71,11 @@ def main() -> int:
     parser.add_argument("notebook", nargs="?", type=Path, default=NOTEBOOK)
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args()
+    if not asked.notebook.is_file():
+        parser.error(f"{asked.notebook} arrived; expected a notebook that exists")
     try:
         notebook = execute(asked.notebook)
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError) as error:
         print(f"error: a cell of {asked.notebook.name} failed: {error}", file=sys.stderr)
         return 1
     if not asked.check:
@@ -75,10 +84,10 @@ def main() -> int:
     stored = said(nbformat.read(asked.notebook, as_version=4))
     for place, (old, new) in enumerate(zip(stored, said(notebook), strict=True), 1):
         if old != new:
-            print(
-                f"error: code cell {place} of {asked.notebook.name} says something else now; run it anew",
-                file=sys.stderr,
-            )
+            print(f"error: code cell {place} of {asked.notebook.name} says something else now", file=sys.stderr)
+            before, after = ("\n".join(texts).splitlines() for texts in (old, new))
+            changed = list(difflib.unified_diff(before, after, n=0, lineterm=""))[2:]  # without the names of files
+            print(*[line for line in changed if not line.startswith("@@")][:SHOWN], sep="\n", file=sys.stderr)
             return 1
     return 0
 

@@ -23,8 +23,34 @@ def test_it_is_stored_as_it_ran():
     assert str(ROOT) not in NOTEBOOK.read_text(encoding="utf-8")
 
 
+def check(*asked: str | Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(ROOT / "scripts" / "run_notebook.py"), "--check", *map(str, asked)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+
+
+BOTH = "class Both:\n    __repr__ = lambda _: 'plain'\n    _repr_html_ = lambda _: '<b>bold</b>'\n\nBoth()"
+"""A cell whose output has two types, of which a kernel names text/plain first and a stored notebook text/html."""
+
+
+def test_a_check_tells_the_cell_that_has_changed_from_one_that_has_not(tmp_path: Path):
+    cells = []
+    for printed in ("<b>bold</b>", "<b>old</b>"):
+        shown = {"text/plain": "plain", "text/html": printed}
+        output = nbformat.v4.new_output("execute_result", data=shown, execution_count=1)
+        cells.append(nbformat.v4.new_code_cell(BOTH, outputs=[output], execution_count=1))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "two.ipynb")
+    done = check(tmp_path / "two.ipynb")
+    assert done.returncode == 1
+    assert done.stderr == "error: code cell 2 of two.ipynb says something else now\n-<b>old</b>\n+<b>bold</b>\n"
+
+
+def test_a_notebook_that_is_not_there_is_one_clear_line(tmp_path: Path):
+    done = check(tmp_path / "none.ipynb")
+    assert done.returncode == 2
+    assert "none.ipynb arrived; expected a notebook that exists" in done.stderr
+
+
 @pytest.mark.slow
 def test_it_still_says_what_is_stored():
-    command = [sys.executable, str(ROOT / "scripts" / "run_notebook.py"), "--check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    done = check()
     assert done.returncode == 0, done.stderr
