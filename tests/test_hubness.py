@@ -351,7 +351,9 @@ def test_the_record_of_hubs(make_head):
     kinds = found.metrics[0].kinds
     assert sum(one.n for one in kinds) == head.candidates().sum()
     assert sum(one.n * one.mean for one in kinds) == pytest.approx(head.candidates().sum())
-    text = "\n".join(table.text() for table in found.tables())
+    text = str(found)
+    assert text == repr(found) == "\n\n\n".join(table.text() for table in found.tables())
+    assert found._repr_html_().count("<table>") == len(found.tables())
     assert max(map(len, text.splitlines())) <= 100
     assert "chance: Gaussian rows" in text
     assert find_hubs(head, seed=1).to_dict() == found.to_dict()

@@ -84,7 +84,7 @@ class MetricHubs:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hubs:
     """Hubness of one head in one space.
 
@@ -133,6 +133,14 @@ class Hubs:
         if any(one.kinds for one in self.metrics):
             shown.append(self._kinds())
         return (*shown, self._largest()) if self.metrics else tuple(shown)
+
+    def __str__(self) -> str:
+        return "\n\n\n".join(table.text() for table in self.tables())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "\n".join(table.html() for table in self.tables())
 
     def _figures(self) -> Table:
         rows = tuple(
