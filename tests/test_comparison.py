@@ -69,7 +69,10 @@ def test_a_head_is_itself(composing: Head, space) -> None:
     assert found.alignment.residual < 1e-12
     assert found.alignment.residual_held_out < 1e-9
     assert found.sides.flipped == 0
-    assert all(test.p == 1.0 for one in found.sets if (test := one.tests["length"]))
+    assert {one.name for one in found.sets} >= {"emoji"}
+    assert all(test.p == 1.0 == test.q for one in found.sets for test in one.tests.values())  # rounding is no drift
+    assert len(found.moved()) == 0
+    assert "no row moved by more than rounding makes" in str(found)
 
 
 def test_rotated_scaled_and_permuted_it_is_recovered(make_head) -> None:
@@ -114,8 +117,8 @@ def test_a_map_of_as_many_tokens_as_numbers_fits_much_of_nothing_and_the_rest_sa
     words = made_up(25)
     a, b = (words_head(make_head, rng.normal(size=(26, 24)), words) for _ in range(2))
     found = compare(a, b, expressions=[]).alignment
-    assert found.cosine.mean > 0.6
-    assert found.cosine_permuted.mean > 0.6
+    assert found.cosine.mean == pytest.approx(0.75, abs=0.05)
+    assert found.cosine_permuted.mean == pytest.approx(0.75, abs=0.05)
     assert found.residual < 0.6
     assert abs(found.cosine_held_out.mean) < 0.3
     assert found.residual_held_out > 0.9
@@ -178,6 +181,23 @@ def test_chance_of_shared_neighbours() -> None:
     assert chance_jaccard(30, 10) == pytest.approx(np.mean(drawn), abs=0.01)
 
 
+def test_a_byte_and_a_letter_with_the_same_bytes_are_two_tokens(make_head) -> None:
+    from tokenizers import Tokenizer, decoders, models
+
+    heads = []
+    for pieces in (["<unk>", "<0x41>", "A", "B", "<s>"], ["<unk>", "B", "A", "<s>", "<0x41>"]):
+        ids = {piece: i for i, piece in enumerate(pieces)}
+        made = Tokenizer(models.BPE(ids, [], byte_fallback=True, unk_token="<unk>"))
+        made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+        made.add_special_tokens(["<unk>", "<s>"])
+        rows = np.random.default_rng(0).normal(size=(len(pieces), 4))
+        folder = make_head(rows, with_tokenizer=False).opened.checkpoint.folder
+        made.save(str(folder / "tokenizer.json"))
+        heads.append(geo.open_head(folder))
+    assert heads[0].words().bytes_of(1) == heads[0].words().bytes_of(2) == b"A"
+    assert match_tokens(*heads).in_b() == {0: 0, 1: 4, 2: 2, 3: 1, 4: 3}
+
+
 @pytest.mark.slow
 def test_tokens_are_matched_once_by_bytes_and_role(make_head, test_data: Path) -> None:
     tokenizer = test_data / "tokenizers" / "llama-2.tokenizer.json"
@@ -215,7 +235,7 @@ def test_rows_of_another_length_are_compared_without_aligning(make_head) -> None
     assert found.cka == pytest.approx(1.0, abs=1e-6)
     assert found.neighbours.jaccard.value == 1.0
     record = found.to_dict()
-    assert record["alignment"] is record["before"] is None
+    assert record["alignment"] is record["cosine_before"] is None
     assert record["drift"] == record["moved"] == []
     assert any("rows of 16 and 24 numbers: no cosines" in note for note in found.notes)
     assert len(found.figure().axes) > 0
@@ -248,6 +268,8 @@ def test_what_cannot_be_compared_is_one_line(make_head) -> None:
     nothing[0] = np.inf
     with pytest.raises(OptionError, match="have no token in common"):
         compare(a, words_head(make_head, nothing, words[20:30]))
+    with pytest.raises(OptionError, match=r"no row of \S+ is a finite one of a token .*; expected at least 2 such"):
+        compare(a, words_head(make_head, np.full_like(rows, np.nan), words[:10]))
     for constant in (0.0, 0.1, 1e-20, 1e12):
         same = words_head(make_head, np.full((11, 8), constant), words[:10])
         with pytest.raises(OptionError, match=r"all 11 matched rows of \S+ are the same; expected rows that differ"):
@@ -261,7 +283,22 @@ def test_two_tokens_are_compared(make_head) -> None:
     found = compare(words_head(make_head, rows, ["sea"]), words_head(make_head, rows, ["sea"]))
     assert found.cka == pytest.approx(1.0)
     assert "nan" not in json.dumps(found.to_dict(), allow_nan=False)
+    assert found.alignment.residual_held_out >= 0
     assert "free numbers a token" in str(found)
+    assert "2 tokens are too few to say anything: dealt out again they have a CKA of 1.00" in found.notes
+
+
+def test_a_row_without_direction_has_no_drift(make_head) -> None:
+    rows = np.array([[-1.0, 0, 2], [1, 0, -2], [0, 0, 0], [2, 1, 0], [-2, -1, 0]])  # the third is their mean
+    other = rows.copy()
+    other[3:] *= [[1, -1, 1]]
+    found = compare(*(words_head(make_head, one, made_up(4)) for one in (rows, other)), align=False)
+    assert np.flatnonzero(np.isnan(found.drift)).tolist() == [2]
+    np.testing.assert_allclose(found.drift[[0, 1, 3, 4]], [0, 0, 0.4, 0.4], atol=1e-12)
+    assert found.moved().tolist() == [3, 4]
+    assert "nan" not in json.dumps(found.to_dict(), allow_nan=False) + str(found)
+    assert any(note.startswith("1 rows are the mean itself in A or B") for note in found.notes)
+    assert len(found.figure().axes) > 0
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.15])
@@ -348,10 +385,13 @@ def test_expressions_are_checked_before_anything(make_head, tmp_path: Path) -> N
     with pytest.raises(OptionError, match="expected a list of expressions"):
         compare(head, head, expressions="sea + horse")
     with pytest.raises(OptionError, match="1,001 expressions arrived; expected at most 1,000"):
-        compare(head, head, expressions=["sea"] * 1_001)
+        compare(head, head, expressions=[f"{i} * sea" for i in range(1_001)])
     file = tmp_path / "sums.txt"
     file.write_text("// two\nsea + horse\n\n sun + flower \n", encoding="utf-8")
     assert read_expressions(file) == ("sea + horse", "sun + flower")
+    file.write_text("// two\nsea + horse\nsea +\n", encoding="utf-8")
+    with pytest.raises(ExpressionError, match=r"line 3 of .*sums\.txt: cannot read the expression 'sea \+'"):
+        read_expressions(file)
     for content, says in (
         (b"\xff\xfe\x80", "not UTF-8 text"),
         (b"// none\n", "hold none"),
@@ -382,14 +422,21 @@ def test_it_says_what_it_is_of(composing: Head, arbitrary: Head) -> None:
     found = compare(composing, arbitrary, phantoms=False, expressions=["cat + emoji", "qqq"])
     record = json.loads(json.dumps(found.to_dict(), allow_nan=False))
     wanted = (
-        "a b space metric matched cka cka_chance neighbours before alignment drift moved landings notes seed version"
+        "a b space metric matched cka cka_chance neighbours cosine_before alignment drift moved landings notes seed "
+        "version"
     )
     assert record.keys() >= set(wanted.split())
     assert record["a"] == composing.to_dict()
     frame = found.to_frame()
     assert len(frame) == record["matched"]["n"]
     assert frame["bytes"][0] == composing.words().bytes_of(int(frame["id_a"][0])).hex()
-    assert frame["drift"].max() == pytest.approx(record["moved"][0]["drift"])
+    most = record["moved"][0]
+    line = frame.loc[frame["drift"].idxmax()]
+    assert {key: line[key] for key in ("id_a", "id_b", "text", "bytes", "kind")}.items() <= most.items()
+    assert (most["drift"], most["ratio"]) == pytest.approx((line["drift"], line["ratio"]))
+    assert most["before"] == pytest.approx(1 - line["cosine_before"])
+    assert record["cosine_before"]["mean"] == pytest.approx(frame["cosine_before"].mean())
+    assert record["drift"][0]["well_matched"] is found.sets[0].well_matched
     text = str(found)
     assert max(map(len, text.splitlines())) <= 100
     for part in (composing.fingerprint, arbitrary.fingerprint, "seed 0", "linear CKA", "permuted", "controls"):
@@ -461,10 +508,13 @@ def test_the_page_tells_tuned_emoji_from_others_as_they_moved() -> None:
 
     names = pd.read_csv(data_folder() / "organisms" / "tuning" / "names.tsv", sep="\t")
     page = (Path(__file__).resolve().parent.parent / "docs" / "compare.md").read_text(encoding="utf-8")
+    told = {}
     parts = {"": "organism", "rewarded": "organism-rewarded", "taught": "organism-taught"}
     for a, b in (("", "rewarded"), ("", "taught"), ("rewarded", "taught")):
         heads = [geo.open_head(parts[one]) for one in (a, b)]
-        frame = compare(*heads, phantoms=False, expressions=[]).to_frame()
+        found = compare(*heads, phantoms=False)
+        assert (found.sides.flipped, len(found.sides.answered)) == (0, 6)
+        frame = told[a, b] = found.to_frame()
         frame = frame[frame.kind == "emoji"].assign(emoji=frame.text.str.strip())
         asked = frame.merge(names[names.kind == "existing"], on="emoji")
         drift, tuned = asked.drift.to_numpy(), asked.tuned.to_numpy() == 1
@@ -477,3 +527,6 @@ def test_the_page_tells_tuned_emoji_from_others_as_they_moved() -> None:
         cells = [f"{1_000 * drift[one].mean():.3f} ({one.sum()})" for one in (tuned, ~tuned)]
         line = f"| {a or 'parent'}, {b} | {cells[0]} | {cells[1]} | {value} [{low}, {high}] |"
         assert line in page, line
+    both = told["", "rewarded"].merge(told["", "taught"], on=["id_a", "kind"])
+    ranks = [both[both.kind == kind][["drift_x", "drift_y"]].corr("spearman").iloc[0, 1] for kind in ("emoji", "word")]
+    assert f"is {ranks[0]:.2f} for emoji and {ranks[1]:.2f} for words" in page

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from geometry.choices import DEFAULT_SPACE, SPACES, SpaceName, check_choice, check_seed
 from geometry.comparison.alignment import Alignment, TokenFigures, compare_rows, fit_maps, halve
 from geometry.comparison.drift import SetDrift, compare_sets, drifts
@@ -16,6 +18,9 @@ from geometry.errors import GeometryError, OptionError
 from geometry.head import Head
 
 __all__ = ["DEFAULT_EXPRESSIONS", "Comparison", "compare"]
+
+BY_CHANCE = 0.5
+"""Tokens with more CKA than this when they are dealt out again are too few to say anything."""
 
 
 def compare(
@@ -82,7 +87,7 @@ def compare(
         alignment=whole.alignment,
         sets=sets,
         sides=compare_landings(a, b, pairs, asked, space=DEFAULT_SPACE),
-        notes=(*_notes(a, b, pairs, aligned=aligned), *why, *left_out),
+        notes=(*_notes(a, b, pairs, whole, aligned=aligned), *why, *left_out),
     )
 
 
@@ -131,8 +136,13 @@ def _sets(
     return compare_sets(head, pairs, figures, landed, seed=seed)
 
 
-def _notes(a: Head, b: Head, pairs: Pairs, *, aligned: bool) -> tuple[str, ...]:
+def _notes(a: Head, b: Head, pairs: Pairs, whole: _Whole, *, aligned: bool) -> tuple[str, ...]:
     notes = []
+    if whole.kernel.chance > BY_CHANCE:
+        notes.append(
+            f"{len(pairs):,} tokens are too few to say anything: dealt out again they have a CKA of "
+            f"{whole.kernel.chance:.2f}"
+        )
     if not pairs.by_bytes:
         notes.append("neither head has a tokenizer: rows were matched by id, and nothing is known of their kinds")
     if a.dim != b.dim:
@@ -142,7 +152,10 @@ def _notes(a: Head, b: Head, pairs: Pairs, *, aligned: bool) -> tuple[str, ...]:
         )
     elif not aligned:
         notes.append("not aligned, as asked: drift is that of rows as they are")
-    for head in (a, b):
-        if head.tokens is not None and not head.tokens.exact:
-            notes.append(f"{head.name}: {head.tokens.note}")
+    if whole.figures is not None and (none := int(np.isnan(whole.figures.ratio_before).sum())):
+        notes.append(f"{none:,} rows are the mean itself in A or B: without direction, cosine similarity 0, no drift")
+    inexact = [head for head in (a, b) if head.tokens is not None and not head.tokens.exact]
+    for note in dict.fromkeys(head.tokens.note for head in inexact if head.tokens is not None):
+        names = [head.name for head in inexact if head.tokens is not None and head.tokens.note == note]
+        notes.append(f"{', '.join(names)}: {note}")
     return tuple(notes)

@@ -62,7 +62,7 @@ class Alignment:
         residual_held_out, cosine_held_out: That map's on the other half.
         residual_permuted, cosine_permuted: Those of a map fitted to tokens dealt out again, on these same tokens.
         freedom: Numbers that a map can choose for each token: dim(dim − 1)/2 over the number of tokens. With half as
-            many as the rows have numbers, rows that share nothing come to a cosine similarity of .7.
+            many as the rows have numbers, rows that share nothing come to a cosine similarity of .75.
     """
 
     scale: float
@@ -179,7 +179,7 @@ def compare_rows(matched: Matched, fit: Fit | None) -> tuple[TokenFigures, Align
         turn=float(turn),
         cosine=spread(after),
         fitted=int(fit.fitted.sum()),
-        residual_held_out=float(left / parts[2]) if parts[2] > 0 else 0.0,
+        residual_held_out=max(float(left / parts[2]), 0.0) if parts[2] > 0 else 0.0,
         cosine_held_out=spread(outside[~fit.fitted]),
         residual_permuted=fit.residual_permuted,
         cosine_permuted=spread(fit.cosine_permuted),

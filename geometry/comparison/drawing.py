@@ -31,8 +31,9 @@ def draw_comparison(found: "geometry.comparison.record.Comparison") -> "matplotl
             "emoji prefixes": kinds == "emoji_prefix",
             "words and pieces": np.isin(kinds, ("word", "piece")),
         }
-        samples = [_sample(name, drift[rows]) for name, rows in sets.items() if rows.any()]
-        samples += [_sample("all tokens", drift)] if not samples else []
+        known = np.isfinite(drift)
+        samples = [_sample(name, drift[rows & known]) for name, rows in sets.items() if (rows & known).any()]
+        samples += [_sample("all tokens", drift[known])] if not samples and known.any() else []
         controls = [one for one in found.sets if one.name == "emoji"]
         samples += [_sample("emoji's controls", drift[list(one.controls)]) for one in controls]
         held, permuted = found.figures.cosine_held_out, found.figures.cosine_permuted

@@ -26,6 +26,9 @@ FEWEST_OTHERS = 30
 POORLY = 0.1
 """Items and controls that are further apart than this, as a share of all that could be controls, are no match."""
 
+NOTHING = 1e-12
+"""1 − cosine similarity, or half the square of a log of lengths, that rounding to float32 leaves of no drift at all."""
+
 MEASURES = {
     "before": "1 − cosine similarity",
     "aligned": "the same, aligned",
@@ -89,17 +92,25 @@ class SetDrift:
         return {
             "name": self.name, "against": self.against, "n": self.n, "controls_each": self.each,
             "unmatched": self.unmatched, "gap": {"length": self.gap[0], "rank": self.gap[1]},
+            "well_matched": self.well_matched,
             "tests": {measure: asdict(test) for measure, test in self.tests.items()},
         }  # fmt: skip
 
 
 def drifts(figures: TokenFigures) -> dict[str, Float64[np.ndarray, " tokens"]]:
-    """Return each measure of `MEASURES` for every token, larger for what moved more."""
+    """Return each measure of `MEASURES` for every token, larger for what moved more.
+
+    What rounding alone can make is 0, so that no test finds a pattern in it; a row that is zero in either head has no
+    direction, and its drift is not a number.
+    """
     found = {"before": 1.0 - figures.cosine_before}
     if figures.cosine is not None:
         found["aligned"] = 1.0 - figures.cosine
-    ratio = figures.ratio_before if figures.ratio is None else figures.ratio
-    return {**found, "length": np.abs(np.log(ratio))}
+    length = np.abs(np.log(figures.ratio_before if figures.ratio is None else figures.ratio))
+    known = np.isfinite(length)
+    found = {name: np.where(values < NOTHING, 0.0, values) for name, values in found.items()}
+    found["length"] = np.where(length**2 / 2 < NOTHING, 0.0, length)
+    return {name: np.where(known, values, np.nan) for name, values in found.items()}
 
 
 def compare_sets(

@@ -112,6 +112,12 @@ def _by_id(a: Head, b: Head) -> Pairs:
 
 
 def _checked(pairs: Pairs, a: Head, b: Head) -> Pairs:
+    for head in (a, b):
+        if not head.opened.real.any():
+            raise OptionError(
+                f"no row of {head.name} is a finite one of a token that is neither reserved nor masked; expected at "
+                "least 2 such: look at it with geometry info"
+            )
     if len(pairs) < 2:
         what = "no token" if not len(pairs) else "one token alone"
         raise OptionError(

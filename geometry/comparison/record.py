@@ -66,17 +66,32 @@ class Comparison:
 
     @property
     def drift(self) -> Float64[np.ndarray, " tokens"] | None:
-        """1 − cosine similarity of each matched token, aligned where that was done; None where dims differ."""
+        """1 − cosine similarity of each matched token, aligned where that was done; None where dims differ.
+
+        0 for what rounding can make, not a number where a row is zero in either head.
+        """
         return self.measures.get("aligned", self.measures.get("before"))
 
     def moved(self, k: int = MOVED) -> Int64[np.ndarray, " places"]:
-        """Return the places, among the matched tokens, of those with the most drift, the most first."""
+        """Return the places, among the matched tokens, of those with the most drift, the most first.
+
+        A token that did not move is none of them.
+        """
         drift = self.drift
-        return np.empty(0, dtype=np.int64) if drift is None else np.argsort(-drift, kind="stable")[:k]
+        if drift is None:
+            return np.empty(0, dtype=np.int64)
+        order = np.argsort(-drift, kind="stable")  # what is not a number comes last
+        return order[drift[order] > 0][:k]
+
+    @property
+    def ratio(self) -> Float64[np.ndarray, " tokens"] | None:
+        """‖b‖/‖a‖ of each matched token, over the scale s where heads were aligned; None where dims differ."""
+        if self.figures is None:
+            return None
+        return self.figures.ratio_before if self.figures.ratio is None else self.figures.ratio
 
     def to_dict(self) -> dict[str, Any]:
         """Return the command line's JSON."""
-        drift = self.drift
         return {
             "a": self.a.to_dict(),
             "b": self.b.to_dict(),
@@ -86,34 +101,39 @@ class Comparison:
             "cka": self.kernel.cka,
             "cka_chance": self.kernel.chance,
             "neighbours": self.neighbours.to_dict(),
-            "before": None if self.figures is None else asdict(spread(self.figures.cosine_before)),
+            "cosine_before": None if self.figures is None else asdict(spread(self.figures.cosine_before)),
             "alignment": None if self.alignment is None else self.alignment.to_dict(),
             "drift": [one.to_dict() for one in self.sets],
-            "moved": [
-                {
-                    "id_a": int(self.pairs.a[place]), "id_b": int(self.pairs.b[place]),
-                    "text": text_of(self.a, int(self.pairs.a[place])), "kind": str(self.pairs.kinds[place]),
-                    "drift": float(drift[place]),
-                }
-                for place in self.moved()
-                if drift is not None
-            ],
+            "moved": [self._moved(place) for place in self.moved().tolist()],
             "landings": self.sides.to_dict(),
             "notes": list(self.notes),
             "seed": self.seed,
             "version": geometry.__version__,
         }  # fmt: skip
 
+    def _moved(self, place: int) -> dict[str, Any]:
+        assert self.drift is not None
+        assert self.ratio is not None
+        token = int(self.pairs.a[place])
+        return {
+            "id_a": token, "id_b": int(self.pairs.b[place]), "text": text_of(self.a, token),
+            "bytes": self._bytes_of(token), "kind": str(self.pairs.kinds[place]), "drift": float(self.drift[place]),
+            "before": float(self.measures["before"][place]), "ratio": float(self.ratio[place]),
+        }  # fmt: skip
+
+    def _bytes_of(self, token: int) -> str | None:
+        return None if self.a.tokens is None else self.a.tokens.bytes_of(token).hex()
+
     def to_frame(self) -> "pandas.DataFrame":
         """One row a matched token: its bytes, kind and ids, and how far it moved."""
         import pandas as pd
 
-        tokens, ids = self.a.tokens, self.pairs.a.tolist()
+        ids = self.pairs.a.tolist()
         columns: dict[str, Any] = {
             "id_a": self.pairs.a,
             "id_b": self.pairs.b,
             "text": [text_of(self.a, token) for token in ids],
-            "bytes": [None if tokens is None else tokens.bytes_of(token).hex() for token in ids],
+            "bytes": [self._bytes_of(token) for token in ids],
             "kind": self.pairs.kinds,
         }
         if self.figures is not None:
@@ -136,7 +156,7 @@ class Comparison:
         return comparison_tables(self)
 
     def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in self.tables())
+        return "\n\n".join(table.text().lstrip("\n") for table in self.tables())
 
     __repr__ = __str__
 
@@ -152,7 +172,8 @@ class Comparison:
     def provenance(self) -> tuple[str, str]:
         """Which heads this is of, and which space, metric, seed and version."""
         heads = " · ".join(f"{side} {head.name} ({head.fingerprint})" for side, head in (("A", self.a), ("B", self.b)))
-        how = f"space {self.space}, centred · metric cosine · seed {self.seed} · geometry {geometry.__version__}"
+        centred = "" if self.space == "centered" else ", centred"
+        how = f"space {self.space}{centred} · metric cosine · seed {self.seed} · geometry {geometry.__version__}"
         return heads, how
 
     def headline(self) -> str:

@@ -118,16 +118,21 @@ def check_expressions(expressions: Sequence[str]) -> tuple[str, ...]:
     """
     if isinstance(expressions, str):
         raise OptionError(f"the text {expressions!r} arrived; expected a list of expressions")
-    if len(expressions) > MOST_EXPRESSIONS:
-        raise OptionError(
-            f"{len(expressions):,} expressions arrived; expected at most {MOST_EXPRESSIONS:,}: split them"
-        )
-    for one in expressions:
-        try:
-            parse(one)
-        except ExpressionError as error:
-            raise error if repr(one) in str(error) else ExpressionError(f"in {one!r}: {error}") from error
-    return tuple(dict.fromkeys(expressions))
+    asked = tuple(dict.fromkeys(expressions))
+    if len(asked) > MOST_EXPRESSIONS:
+        raise OptionError(f"{len(asked):,} expressions arrived; expected at most {MOST_EXPRESSIONS:,}: split them")
+    for one in asked:
+        _check(one)
+    return asked
+
+
+def _check(expression: str) -> None:
+    try:
+        parse(expression)
+    except ExpressionError as error:
+        if repr(expression) in str(error):
+            raise
+        raise ExpressionError(f"in {expression!r}: {error}") from error
 
 
 def read_expressions(path: str | Path) -> tuple[str, ...]:
@@ -135,6 +140,7 @@ def read_expressions(path: str | Path) -> tuple[str, ...]:
 
     Raises:
         OptionError: There is no such file, it is too large, no text, or holds no expression.
+        ExpressionError: A line is none; the error says which.
     """
     path = Path(path)
     if not path.is_file():
@@ -148,10 +154,15 @@ def read_expressions(path: str | Path) -> tuple[str, ...]:
         raise OptionError(f"the expressions {path} are not UTF-8 text ({error.reason}); save them as UTF-8") from None
     except OSError as error:
         raise OptionError(f"the expressions {path} cannot be read: {error.strerror}; expected a text file") from None
-    found = [line for line in lines if line and not line.startswith("//")]
+    found = [(number, line) for number, line in enumerate(lines, 1) if line and not line.startswith("//")]
     if not found:
         raise OptionError(f"the expressions {path} hold none; expected one a line, such as sea + horse")
-    return tuple(found)
+    for number, line in found[:MOST_EXPRESSIONS]:
+        try:
+            _check(line)
+        except ExpressionError as error:
+            raise ExpressionError(f"line {number:,} of {path}: {error}") from None
+    return tuple(line for _, line in found)
 
 
 def compare_landings(a: Head, b: Head, pairs: Pairs, expressions: Sequence[str], *, space: SpaceName) -> Sides:

@@ -17,7 +17,10 @@ from geometry.progress import track
 
 NEIGHBOURS = 10
 SAMPLED = 2_000
-"""Tokens whose neighbours are looked at, besides all emoji."""
+"""Tokens whose neighbours are looked at, besides all of the kinds in `WHOLE`."""
+
+WHOLE = ("emoji", "emoji_prefix")
+"""Kinds whose tokens are not sampled but all looked at."""
 
 ALIKE = 9
 """Decimals in which cosines that differ are no tie; ties go to the token that stands first in A, in both heads."""
@@ -63,7 +66,7 @@ class Neighbourhoods:
         n: How many tokens were sampled.
         jaccard: Mean of |∩|/|∪| of the two sets of neighbours over them, 0 to 1.
         chance: Its mean for two sets drawn at random.
-        by_kind: The same by kind of token; emoji are not sampled but all of them.
+        by_kind: The same by kind of token; emoji and emoji prefixes are not sampled but all of them.
     """
 
     k: int
@@ -78,10 +81,11 @@ class Neighbourhoods:
 
 
 def compare_neighbours(matched: Matched, *, seed: int) -> Neighbourhoods:
-    """Compare the nearest neighbours of a seeded sample of tokens, and of all emoji, among all matched tokens."""
+    """Compare the nearest neighbours of a seeded sample of tokens, and of all in `WHOLE`, among all matched tokens."""
     n, k = len(matched), min(NEIGHBOURS, len(matched) - 1)
     sampled = np.sort(np.random.default_rng(seed).choice(n, size=min(SAMPLED, n), replace=False))
-    asked = np.union1d(sampled, matched.pairs.places("emoji"))
+    whole = np.isin(matched.pairs.kinds, WHOLE)
+    asked = np.union1d(sampled, np.flatnonzero(whole))
     sides = [nearest(head, ids, asked, k) for head, ids in
              ((matched.a, matched.pairs.a), (matched.b, matched.pairs.b))]  # fmt: skip
     values = jaccard(*sides)
@@ -89,7 +93,7 @@ def compare_neighbours(matched: Matched, *, seed: int) -> Neighbourhoods:
     by_kind = {
         kind: KindNeighbours(int(rows.sum()), _mean(values[rows], seed))
         for kind in matched.pairs.by_kind()
-        if (rows := (kinds == kind) & (inside | (kind == "emoji"))).any()
+        if (rows := (kinds == kind) & (inside | whole[asked])).any()
     }
     return Neighbourhoods(k, len(sampled), _mean(values[inside], seed), chance_jaccard(n - 1, k), by_kind)
 

@@ -36,8 +36,7 @@ def _likeness(found: "geometry.comparison.record.Comparison") -> Table:
             _share(near.jaccard, near.n),
         ),
         *(
-            (f"  {kind.replace('_', ' ')}", f"{one.jaccard.value:.3f}", "",
-_share(one.jaccard, one.n))
+            (f"  {kind.replace('_', ' ')}", f"{one.jaccard.value:.3f}", "", _share(one.jaccard, one.n))
             for kind, one in near.by_kind.items()
             if len(near.by_kind) > 1
         ),
@@ -112,8 +111,8 @@ def _set_notes(found: "geometry.comparison.record.Comparison") -> Iterator[str]:
     poor = [one.name for one in found.sets if not one.well_matched]
     if poor:
         yield (
-            f"not matched as controls should be: {', '.join(dict.fromkeys(poor))}. No token of another kind is as long "
-            "and as common here, and a difference may be that of length and frequency"
+            f"not matched as controls should be: {', '.join(dict.fromkeys(poor))}. Too few other tokens have rows as "
+            "long, at such ranks, and a difference may be that of length and frequency"
         )
     yield (
         "p: each item changes places with one of its controls, at random; two-sided, tokens counted as independent; "
@@ -123,18 +122,19 @@ def _set_notes(found: "geometry.comparison.record.Comparison") -> Iterator[str]:
 
 
 def _moved(found: "geometry.comparison.record.Comparison") -> Table:
-    drift, figures = found.drift, found.figures
-    if drift is None or figures is None:
+    drift, ratio = found.drift, found.ratio
+    if drift is None or ratio is None:
         return Table((), (), ())
-    ratio = figures.ratio_before if figures.ratio is None else figures.ratio
     rows = [
         (
-            str(rank), _small(float(drift[place])), _small(1.0 - float(figures.cosine_before[place])),
+            str(rank), _small(float(drift[place])), _small(float(found.measures["before"][place])),
             f"{float(ratio[place]):.4f}", str(found.pairs.kinds[place]).replace("_", " "),
             dotted(text_of(found.a, int(found.pairs.a[place]))),
         )
         for rank, place in enumerate(found.moved().tolist(), 1)
     ]  # fmt: skip
+    if not rows:
+        return Table((), (), (), ("no row moved by more than rounding makes",))
     columns = [Column("moved"), Column("drift"), Column("before"), Column("length B/A"), Column("kind", "left")]
     return Table((), (*columns, Column("token", "left")), tuple(rows))
 
