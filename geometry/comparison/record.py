@@ -164,7 +164,7 @@ class Comparison:
         return "\n".join(table.html() for table in self.tables())
 
     def figure(self) -> "matplotlib.figure.Figure":
-        """Draw how far sets of tokens and their controls drifted."""
+        """Draw how far sets of tokens and their controls drifted, or where dims differ what neighbours they kept."""
         from geometry.comparison.drawing import draw_comparison
 
         return draw_comparison(self)
@@ -179,6 +179,6 @@ class Comparison:
     def headline(self) -> str:
         """The finding in one line."""
         near = self.neighbours.jaccard.value
-        told = f"{len(self.pairs):,} tokens in common: CKA {self.cka:.4f}, {near:.0%} of neighbours shared"
+        told = f"{len(self.pairs):,} tokens in common: CKA {self.cka:.4f}, neighbours' Jaccard index {near:.3f}"
         answered = len(self.sides.answered)
         return told + (f", {self.sides.flipped} of {answered} landings flipped" if answered else "")

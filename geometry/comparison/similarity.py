@@ -1,7 +1,7 @@
 """How alike two heads are as wholes, with nothing aligned: linear CKA, and whether tokens keep their neighbours."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import comb
 from typing import Any
 
@@ -49,15 +49,20 @@ def kernel_alignment(sums: Sums) -> Kernel:
     return Kernel(min(sums.gram_ab**2 / below, 1.0), sums.square_a * sums.square_b / ((sums.n - 1) * below))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KindNeighbours:
-    """Mean Jaccard index of one kind's tokens, and how many they are."""
+    """Mean Jaccard index of one kind's tokens, how many they are, and the index of each."""
 
     n: int
     jaccard: Figure
+    values: Float64[np.ndarray, " tokens"] = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures by name; those of each token are left out."""
+        return {"n": self.n, "jaccard": asdict(self.jaccard)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Neighbourhoods:
     """Whether tokens keep their nearest neighbours.
 
@@ -77,7 +82,10 @@ class Neighbourhoods:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures by name."""
-        return {**asdict(self), "by_kind": {kind: asdict(one) for kind, one in self.by_kind.items()}}
+        return {
+            "k": self.k, "n": self.n, "jaccard": asdict(self.jaccard), "chance": self.chance,
+            "by_kind": {kind: one.to_dict() for kind, one in self.by_kind.items()},
+        }  # fmt: skip
 
 
 def compare_neighbours(matched: Matched, *, seed: int) -> Neighbourhoods:
@@ -91,7 +99,7 @@ def compare_neighbours(matched: Matched, *, seed: int) -> Neighbourhoods:
     values = jaccard(*sides)
     inside, kinds = np.isin(asked, sampled), matched.pairs.kinds[asked]
     by_kind = {
-        kind: KindNeighbours(int(rows.sum()), _mean(values[rows], seed))
+        kind: KindNeighbours(int(rows.sum()), _mean(values[rows], seed), values[rows])
         for kind in matched.pairs.by_kind()
         if (rows := (kinds == kind) & (inside | whole[asked])).any()
     }

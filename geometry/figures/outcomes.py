@@ -94,7 +94,7 @@ def draw_outcomes(axes: "Axes", outcomes: Sequence[Outcome]) -> None:
 def _draw_token(axes: "Axes", token: str, left: float, row: int, room: float) -> None:
     found = picture(token.strip())
     if found is not None:
-        draw_sprite(axes, found, (left + ROW / 2, row), ROW - 0.08)
+        draw_sprite(axes, found, (left + ROW / 2, float(row)), ROW - 0.08)
         return
     axes.text(left, row, fit(token_text(token), room, SMALL + 0.5), fontsize=SMALL + 0.5, color=INK,
               va="center_baseline")  # fmt: skip
