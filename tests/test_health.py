@@ -22,8 +22,8 @@ from geometry.health.indicators import HALVES, RULE, found, hide_half, indicator
 from geometry.health.inventory import take_inventory, writable
 from geometry.health.lengths import measure_sizes
 from geometry.health.spectrum import ledoit_wolf, measure_spectrum
+from geometry.health.suspects import find_suspects, spread
 from geometry.health.truth import read_truth
-from geometry.health.untrained import find_untrained, spread
 from geometry.intervals import rank_correlation
 from geometry.linalg import unit
 from geometry.tokens.utf8 import utf8_state
@@ -159,7 +159,7 @@ def test_planted_rows_are_flagged_by_signs_that_never_saw_half_of_the_references
         assert all(one.precision == 1.0 for one in hidden.truth[name])
         assert np.median([one.recall for one in hidden.truth[name]]) > 0.8
     assert hidden.shown + hidden.hidden == len(head.undertrained.references)
-    record = find_untrained(head, truth)
+    record = find_suspects(head, truth)
     assert more <= {one.id for one in record.suspects if one.masked and not one.reference}
     assert sum(record.votes().values()) == len(record.suspects)
 
@@ -220,7 +220,7 @@ def test_the_cluster_around_byte_f0_is_found(tinystories: Path, monkeypatch):
 
 def test_signs_say_nothing_where_unused_rows_lie_apart(make_head):
     head = make_head(np.random.default_rng(0).normal(size=(420, 32)))
-    record = find_untrained(head)
+    record = find_suspects(head)
     assert len(record.ids) == 0
     assert all(sign.threshold is None for sign in record.signs)
     assert "no row is masked" in record.tables()[0].text()

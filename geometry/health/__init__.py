@@ -11,7 +11,7 @@ from geometry.health.inventory import take_inventory
 from geometry.health.lengths import measure_sizes
 from geometry.health.record import Audit
 from geometry.health.spectrum import measure_spectrum
-from geometry.health.untrained import Untrained, find_untrained
+from geometry.health.suspects import Suspects, find_suspects
 from geometry.hubness import NEIGHBORS
 from geometry.reachability import survey
 
@@ -49,7 +49,7 @@ def audit(
         space = DEFAULT_SPACE if head.space.name == "raw" else head.space.name
     spectrum = measure_spectrum(head)  # first of all: what has none is no head to examine
     view = head.in_space(space)
-    undertrained = find_untrained(view, truth, seed=seed)
+    undertrained = find_suspects(view, truth, seed=seed)
     enough = int(view.candidates().sum()) > NEIGHBORS
     return Audit(
         head=view,
@@ -74,7 +74,7 @@ def _check_truth(truth: Sequence[int] | None, vocab: int) -> None:
         raise OptionError(f"truth holds the id {wrong}; expected whole numbers from 0 to {vocab - 1}")
 
 
-def _notes(head: Head, undertrained: Untrained, *, truth: bool, hubs: bool) -> Iterator[str]:
+def _notes(head: Head, undertrained: Suspects, *, truth: bool, hubs: bool) -> Iterator[str]:
     """What was asked for and could not be had, and what was left out."""
     if head.tokens is None:
         yield f"{head.opened.vocabulary[1]}: rows have ids and no tokens here"

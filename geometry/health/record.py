@@ -11,7 +11,7 @@ from geometry.health.hubs import Hubs
 from geometry.health.inventory import Inventory
 from geometry.health.lengths import Sizes
 from geometry.health.spectrum import Spectrum
-from geometry.health.untrained import Untrained
+from geometry.health.suspects import Suspects
 from geometry.landing.record import text_of
 from geometry.reachability import Survey
 from geometry.tables import Table
@@ -39,7 +39,7 @@ class Audit:
 
     head: Head
     inventory: Inventory | None
-    undertrained: Untrained
+    undertrained: Suspects
     sizes: Sizes
     spectrum: Spectrum
     hubs: Hubs | None

@@ -5,7 +5,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from geometry.health.indicators import RULE
-from geometry.health.untrained import spread
+from geometry.health.suspects import spread
 from geometry.hubness import Occurrence
 from geometry.tables import Column, Table
 

@@ -39,7 +39,7 @@ class Suspect:
 
 
 @dataclass(frozen=True, eq=False)
-class Untrained:
+class Suspects:
     """What the head alone says of rows that nothing trained.
 
     Attributes:
@@ -165,7 +165,7 @@ class Untrained:
         return Table((title,), tuple(columns), tuple(rows))
 
 
-def find_untrained(head: Head, truth: Sequence[int] | None = None, *, seed: int = 0) -> Untrained:
+def find_suspects(head: Head, truth: Sequence[int] | None = None, *, seed: int = 0) -> Suspects:
     """Ask every sign about a head's rows, and test them with half of the references hidden.
 
     Args:
@@ -186,7 +186,7 @@ def find_untrained(head: Head, truth: Sequence[int] | None = None, *, seed: int 
         for token, count in votes.items()
     ]  # fmt: skip
     suspects.sort(key=lambda one: (-one.votes, -one.scores[RULE], one.id))
-    return Untrained(rule.ids, rule.reason, rule.references, signs, tuple(suspects), hide_half(head, truth, seed))
+    return Suspects(rule.ids, rule.reason, rule.references, signs, tuple(suspects), hide_half(head, truth, seed))
 
 
 def _hidden(one: HiddenHalf) -> dict[str, Any]:
