@@ -346,8 +346,7 @@ def test_rows_that_are_not_finite_are_left_out_and_counted(make_head):
     broken[[57, 58, 59], [0, 2, 1]] = np.nan, np.inf, -np.inf
     tensors = [{"lm_head.weight": one, "lm_head.bias": np.arange(len(one)) / 30} for one in (broken, rows[:57])]
     found, whole = (
-        audit(make_head(one["lm_head.weight"], model_type="phi", with_tokenizer=False, tensors=one), hubs=False)
-        for one in tensors
+        audit(make_head(one["lm_head.weight"], model_type="phi", with_tokenizer=False, tensors=one)) for one in tensors
     )
     assert "left out of everything: 3 of the rows" in str(found)
     json.dumps(found.to_dict(), allow_nan=False)

@@ -137,5 +137,6 @@ def gaussian_biases(head: Head, rows: GaussianRows) -> Float64[np.ndarray, " row
         together += block[kept].T @ away[start : start + len(block)][kept]
     covariance = head.space.apply_linear(together[None, :] / real.sum())[0]
     slope = rows.solve(covariance)
-    rest = biases - row_products(head, slope[None, :], label="biases")[:, 0]
-    return np.asarray(rows.products(slope) + rest[head.candidates()])
+    among = head.candidates()
+    rest = biases[among] - row_products(head, slope[None, :], label="biases")[among, 0]
+    return np.asarray(rows.products(slope) + rest)

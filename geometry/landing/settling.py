@@ -1,8 +1,8 @@
 """CSLS without r of every row: exact all the same, where finding all of them would take minutes.
 
 r of a row is a mean over its nearest rows among all: for every row that is quadratic in the vocabulary. What r is at
-r of a row is a mean over its nearest rows among all: for every row that is quadratic in vocab. What r is at
-their r; once the first k all have theirs, no other row can pass them.
+least is cheap (the same mean over a sample of rows), and tells what a score is at most. Rows that rank first by this
+get their r; once the first k all have theirs, no other row can pass them.
 """
 
 from collections.abc import Sequence
