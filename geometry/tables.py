@@ -88,5 +88,10 @@ class Table:
         lines.extend(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return "\n".join(lines)
 
+    def __str__(self) -> str:
+        return self.text()
+
+    __repr__ = __str__
+
     def _repr_html_(self) -> str:
         return self.html()

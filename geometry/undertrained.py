@@ -132,9 +132,7 @@ def known_unused(
     return np.array(sorted(token for token in known if token < vocab and finite[token]), dtype=np.int64)
 
 
-def always_trained(
-    tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]
-) -> Int64[np.ndarray, " anchors"]:
+def always_trained(tokens: Vocabulary, vocab: int, finite: Bool[np.ndarray, " vocab"]) -> Int64[np.ndarray, " anchors"]:
     """Return single letters and digits that text really turns into: a lower-casing tokenizer never yields "A"."""
     found = set()
     for character in string.ascii_letters + string.digits:

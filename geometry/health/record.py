@@ -79,7 +79,7 @@ class Audit:
             columns[sign.name] = sign.scores * (-1.0 if sign.falls else 1.0)
         frame = pd.DataFrame(columns)
         for one in () if self.hubs is None else self.hubs.metrics:
-            frame[f"occurrence_{one.metric}"] = pd.Series(one.found.counts, index=one.found.ids)
+            frame[f"occurrence_{one.metric}"] = pd.Series(one.found.counts, index=one.found.ids, dtype="Int64")
         if self.reach is not None:
             frame["reachability"] = pd.Series(self.reach.status, index=self.reach.ids)
         return frame.assign(
