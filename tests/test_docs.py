@@ -38,7 +38,7 @@ def test_the_readmes_snippets_run(index: int):
         assert done.stdout.strip() == _blocks("text")[index].strip()
 
 
-LONG = {"audit.md", "compare.md", "hubness.md", "try-again.md"}
+LONG = {"audit.md", "compare.md", "hubness.md", "running.md", "seahorse.md", "try-again.md"}
 """Pages whose commands take many seconds."""
 
 

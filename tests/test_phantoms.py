@@ -157,6 +157,7 @@ def test_a_head_agrees_with_itself_and_not_with_chance(arbitrary: Head, tmp_path
     assert (chance.one, chance.other, chance.n) == (0, 2, len(one.phantoms))
 
 
+@pytest.mark.slow
 def test_several_heads_stand_in_one_table(composing: Head, arbitrary: Head) -> None:
     one, other = find_phantoms(composing, named(*ASKED)), find_phantoms(arbitrary, named(*ASKED[:5]))
     both = several([one, other])

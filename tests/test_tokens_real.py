@@ -88,6 +88,7 @@ def test_llama_3(llama_3: Vocabulary):
     assert [llama_3.text_of(i) for i in llama_3.ids("It's 12345")] == ["It", "'s", " ", "123", "45"]
 
 
+@pytest.mark.slow
 def test_qwen(qwen: Vocabulary):
     known = {"🐠": 147313, "🐟": 146302, "🐴": 148391, "🌊": 145843, "🦄": 146162}
     assert {emoji: qwen.ids(emoji) for emoji in known} == {emoji: (i,) for emoji, i in known.items()}
