@@ -5,18 +5,16 @@
 The limit is the bare float32 product of the same shape, made a block at a time so that it is never held whole.
 """
 
-import argparse
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from heads import write_head
+from standalone import print_table
 
 import geometry as geo
 from geometry.health.hubs import find_hubs
 from geometry.hubness import local_means, occurrence
-from geometry.tables import Column, Table
 
 ROWS, DIM = 16_384, 768
 
@@ -52,17 +50,5 @@ def _seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def main() -> None:
-    """Measure and print the rows."""
-    parser = argparse.ArgumentParser(description="Print the table of hubness.")
-    parser.add_argument("--vocab", type=int, default=ROWS)
-    parser.add_argument("--dim", type=int, default=DIM)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = hubness_rows(Path(folder), asked.vocab, asked.dim)
-    columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
-    print(Table((f"geometry {geo.__version__}: hubness",), columns, tuple(rows)).text())
-
-
 if __name__ == "__main__":
-    main()
+    print_table("hubness", hubness_rows, ROWS, DIM)

@@ -7,13 +7,12 @@ made by seed, under a norm; one row is put inside the hull of a thousand others.
 own (``RssAnon``) beyond what it had before, so without the mapped head.
 """
 
-import argparse
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 from heads import write_head
+from standalone import print_table
 from timing import watched
 
 import geometry as geo
@@ -21,7 +20,6 @@ from geometry.linalg import unit
 from geometry.reachability import hull_distances
 from geometry.reachability.firsts import come_first
 from geometry.reachability.rivals import find_rivals
-from geometry.tables import Column, Table
 
 VOCAB, DIM = 50_257, 768
 """GPT-2's head."""
@@ -86,17 +84,5 @@ def _met(megabytes: float) -> str:
     return f"≤ 400 MB: {'met' if megabytes <= 400 else 'MISSED'}"
 
 
-def main() -> None:
-    """Measure and print the rows."""
-    parser = argparse.ArgumentParser(description="Print the table of reachability.")
-    parser.add_argument("--vocab", type=int, default=VOCAB)
-    parser.add_argument("--dim", type=int, default=DIM)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = reachability_rows(Path(folder), asked.vocab, asked.dim)
-    columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("target", "left"))
-    print(Table((f"geometry {geo.__version__}: reachability",), columns, tuple(rows)).text())
-
-
 if __name__ == "__main__":
-    main()
+    print_table("reachability", reachability_rows, VOCAB, DIM)

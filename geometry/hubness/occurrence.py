@@ -65,9 +65,9 @@ class Occurrence:
         return float(most.sum() / self.counts.sum())
 
 
-def asked(count: int, dim: int, seed: int, most: float | None = None) -> Int64[np.ndarray, " queries"]:
+def asked(count: int, dim: int, seed: int) -> Int64[np.ndarray, " queries"]:
     """Return the places of the rows that ask: all, or as many as the work allows, drawn by seed."""
-    allowed = int((MOST_WORK if most is None else most) / (count * dim))
+    allowed = int(MOST_WORK / (count * dim))
     if allowed >= count:
         return np.arange(count)
     return np.sort(np.random.default_rng(seed).permutation(count)[: max(allowed, 1)])
