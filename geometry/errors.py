@@ -36,7 +36,16 @@ class TokenError(GeometryError):
 
 
 class ExpressionError(GeometryError):
-    """A concept expression that does not parse or cannot be evaluated."""
+    """A concept expression that does not parse or cannot be evaluated.
+
+    Attributes:
+        place: Where in its text, (first character, how many), for what can mark it there; None where no one place is
+            to blame.
+    """
+
+    def __init__(self, message: str, place: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class ReadoutError(GeometryError):

@@ -23,6 +23,7 @@ MAX_DEPTH = 32
 """Deepest nesting of parentheses and ``mean()``."""
 
 _NUMBER = re.compile(r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_OPERANDS = ("word", "quoted", "token_id", "token_bytes")
 _ESCAPES = {"n": "\n", "t": "\t", "'": "'", "\\": "\\"}
 
 
@@ -122,6 +123,18 @@ def leaves(node: Node, weight: float = 1.0) -> Iterator[tuple[Leaf, float]]:
                 yield from leaves(inner, weight * sign)
 
 
+def located(text: str) -> tuple[tuple[Leaf, int, int], ...]:
+    """Return every leaf of an expression in reading order, with its first character's place and its length.
+
+    Raises:
+        ExpressionError: As `parse`.
+    """
+    parse(text)
+    operands = [node for node in _parser().parse(text).iter_subtrees() if node.data in _OPERANDS]
+    tokens = sorted(((node.children[0], node.data) for node in operands), key=lambda one: int(one[0].start_pos))
+    return tuple((_leaf(rule, token, text), token.start_pos, token.end_pos - token.start_pos) for token, rule in tokens)
+
+
 @cache
 def _parser() -> Any:
     from lark import Lark
@@ -184,13 +197,14 @@ def _check_depth(text: str) -> None:
 def _fault(text: str, place: int, reason: str | None = None) -> ExpressionError:
     """Say in one line where an expression stops making sense, and what would do there."""
     rest = text[place:].lstrip()
-    column = len(text) - len(rest) + 1
+    start = len(text) - len(rest)
     shown = " ".join(text.split())
     shown = shown if len(shown) <= 60 else shown[:57] + "…"
     if not text.strip():
         return ExpressionError('an empty expression arrived; expected terms such as "sea + horse + emoji"')
-    where = f"at column {column}, {_clip(rest)!r}" if rest else "at its end"
-    return ExpressionError(f"cannot read the expression {shown!r} {where}: {reason or _hint(text[:place], rest)}")
+    where = f"at column {start + 1}, {_clip(rest)!r}" if rest else "at its end"
+    message = f"cannot read the expression {shown!r} {where}: {reason or _hint(text[:place], rest)}"
+    return ExpressionError(message, (start, len(rest.split(None, 1)[0]) if rest else 0))
 
 
 def _hint(before: str, rest: str) -> str:
