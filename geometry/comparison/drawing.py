@@ -75,7 +75,7 @@ def _neighbours(found: "geometry.comparison.record.Comparison") -> Distributions
     ]
     share = f"neighbours' Jaccard index {near.jaccard.value:.3f}, by chance {near.chance:.3f}"
     return Distributions(
-        title=f"rows of {found.a.dim:,} and {found.b.dim:,} numbers: {share}", samples=tuple(samples),
+        title=f"Rows of {found.a.dim:,} and {found.b.dim:,} numbers: {share}", samples=tuple(samples),
         marks=(Mark("by chance", near.chance),), scale=f"|∩| / |∪| of a token's {near.k} nearest in A and in B",
     )  # fmt: skip
 
@@ -83,18 +83,18 @@ def _neighbours(found: "geometry.comparison.record.Comparison") -> Distributions
 def _finding(found: "geometry.comparison.record.Comparison") -> str:
     """What became of emoji, in a few words; where there are none, how well the map does on tokens it never met."""
     if not len(found.moved()):
-        return "no row moved by more than rounding makes"
+        return "No row moved by more than rounding makes"
     drift = next((one for one in found.sets if one.name == "emoji"), None)
     if drift is None:
         if found.alignment is None:
-            return "how far rows drifted"
+            return "How far rows drifted"
         held, permuted = found.alignment.cosine_held_out.mean, found.alignment.cosine_permuted.mean
-        return f"held-out rows: cosine similarity {held:.2f} aligned, {permuted:.2f} if permuted"
+        return f"Held-out rows: cosine similarity {held:.2f} aligned, {permuted:.2f} if permuted"
     test = drift.tests.get("aligned", drift.tests["before"])
     others = "tokens matched to them" if drift.well_matched else f"{drift.against} (poorly matched)"
     if test.p > 0.05:
-        return f"emoji drifted no more and no less than {others}, p {test.p:.2f}"
-    return f"emoji drifted {'more' if test.difference.value > 0 else 'less'} than {others}, p {test.p:.4f}"
+        return f"Emoji drifted no more and no less than {others}, p {test.p:.2f}"
+    return f"Emoji drifted {'more' if test.difference.value > 0 else 'less'} than {others}, p {test.p:.4f}"
 
 
 def _outcome(one: Side) -> Outcome:

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from geometry.figures.colors import GREY, INK, series_hatch, term_colors
 from geometry.figures.labels import LEGEND_LINE, Key, draw_beside, draw_legend, draw_nothing, legend_lines, number
-from geometry.figures.page import BODY, SMALL, TINY, house_style, open_page, size_of
+from geometry.figures.page import AXIS, BODY, SMALL, TINY, house_style, open_page, size_of
 from geometry.figures.text import fit, picture, shown
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _scale(
     axes.grid(axis="x")
     axes.axvline(0.0, color=INK, linewidth=0.8, zorder=3)
     room = size_of(axes)[0] - 0.3  # on either side of it may stand how many candidates are left out
-    axes.set_xlabel(fit(shown(unit), room, SMALL + 0.5), fontsize=SMALL + 0.5, color=GREY)
+    axes.set_xlabel(fit(shown(unit), room, AXIS))
 
 
 def _draw_row(axes: "Axes", panel: MarginBars, index: int, middle: float, height: float, decimals: int) -> None:

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from geometry.figures.colors import GREY, series_color
 from geometry.figures.labels import LEGEND_LINE, Key, draw_legend, draw_nothing, legend_lines
-from geometry.figures.page import BODY, TINY, house_style, open_page, size_of
+from geometry.figures.page import AXIS, TINY, house_style, open_page, size_of
 from geometry.figures.text import fit, shown
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def draw_reliability(axes: "Axes", panel: Reliability) -> None:
         axes.plot(x, y, color=color, linewidth=1.0, alpha=0.6, zorder=3)
         area = 12 + _LARGEST * curve.counts[filled] / largest
         axes.scatter(x, y, s=area, color=color, alpha=0.8, edgecolor="white", linewidth=0.8, zorder=4, clip_on=False)
-    axes.set_xlabel(fit(shown(panel.predicted), size_of(axes)[0], BODY))
-    axes.set_ylabel(fit(shown(panel.observed), size_of(axes)[1], BODY))
+    axes.set_xlabel(fit(shown(panel.predicted), size_of(axes)[0], AXIS))
+    axes.set_ylabel(fit(shown(panel.observed), size_of(axes)[1], AXIS))
     axes.annotate(
         f"dashed: as often as predicted · a marker's area: predictions in its bin, at most {largest:,.0f}", (0.5, 0),
         xycoords="axes fraction", xytext=(0, -38), textcoords="offset points", ha="center", fontsize=TINY, color=GREY,

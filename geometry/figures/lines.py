@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float64
 
 from geometry.figures.colors import series_color
 from geometry.figures.labels import Key, draw_legend, draw_nothing
-from geometry.figures.page import BODY, size_of
+from geometry.figures.page import AXIS, size_of
 from geometry.figures.text import fit, shown
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Lines:
 
 def line_keys(panel: Lines) -> list[Key]:
     """Return the legend's entries: one a line that is no control."""
-    return [Key(line.name, series_color(line.color)) for line in panel.lines if not line.control]
+    return [Key(line.name, series_color(line.color), line="-") for line in panel.lines if not line.control]
 
 
 def draw_lines(axes: "Axes", panel: Lines, *, above: float = 0.08) -> None:
@@ -74,7 +74,7 @@ def draw_lines(axes: "Axes", panel: Lines, *, above: float = 0.08) -> None:
     ):
         if logarithmic:
             set_scale("log")
-            axis.set_major_formatter("{x:g}")  # matplotlib's own is mathematics, which is off: a token may be "$"
+            axis.set_major_formatter("{x:,g}")  # matplotlib's own is mathematics, which is off: a token may be "$"
     axes.grid()
     for line, keep in drawn:
         axes.plot(
@@ -82,8 +82,8 @@ def draw_lines(axes: "Axes", panel: Lines, *, above: float = 0.08) -> None:
             linestyle=_DASHES if line.control else "-", alpha=0.8 if line.control else 1.0, zorder=3,
         )  # fmt: skip
     width, height = size_of(axes)
-    axes.set_xlabel(fit(shown(panel.x), width, BODY))
-    axes.set_ylabel(fit(shown(panel.y), height, BODY))
+    axes.set_xlabel(fit(shown(panel.x), width, AXIS))
+    axes.set_ylabel(fit(shown(panel.y), height, AXIS))
     draw_legend(axes, line_keys(panel), above=above)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float64
 
-from geometry.figures.colors import GREY, INK, series_color
+from geometry.figures.colors import GREY, GRID, INK, series_color
 from geometry.figures.labels import LEGEND_LINE, Key, draw_beside, draw_legend, draw_nothing, legend_lines, number
 from geometry.figures.page import BODY, SMALL, TINY, house_style, open_page, size_of
 from geometry.figures.text import fit, picture, shown, token_text, width_of
@@ -91,8 +91,10 @@ def draw_intervals(axes: "Axes", panel: Intervals, measure: Measure) -> None:
     axes.set_xlim(low, high)
     axes.set_ylim(max(rows, 1) - 0.5, -0.5)
     axes.set_yticks([])
-    axes.grid(axis="x")
     axes.spines["left"].set_visible(False)
+    last = np.flatnonzero(np.isfinite(measure.values)).max(initial=0) + 0.5  # a panel ends where its values do
+    axes.vlines(axes.get_xticks(), -0.5, last, color=GRID, linewidth=0.6, zorder=1)
+    axes.spines["bottom"].set_position(("data", last))
     name = fit(shown(measure.name), size_of(axes)[0] + _VALUE, BODY, bold=True)
     axes.set_title(name, fontsize=BODY, fontweight="bold", loc="left")
     if measure.reference is not None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 MARGIN = 0.3
 NOTEBOOK_DOTS = 90
-TITLE, SUBTITLE, BODY, SMALL, TINY = 13.0, 10.0, 9.0, 7.5, 6.5
-"""Sizes of text in points."""
+TITLE, SUBTITLE, BODY, AXIS, SMALL, TINY = 13.0, 10.0, 9.0, 8.0, 7.5, 6.5
+"""Sizes of text in points; `AXIS` is for what an axis is of."""
 
 _STYLE = {
     "font.family": FONT,
@@ -30,8 +30,8 @@ _STYLE = {
     "axes.facecolor": PAPER,
     "axes.edgecolor": GREY,
     "axes.linewidth": 0.6,
-    "axes.labelcolor": INK,
-    "axes.labelsize": BODY,
+    "axes.labelcolor": GREY,  # ink is for what was found, grey for what it is measured with
+    "axes.labelsize": AXIS,
     "axes.axisbelow": True,
     "axes.spines.top": False,
     "axes.spines.right": False,

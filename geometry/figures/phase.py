@@ -11,7 +11,7 @@ from geometry.figures.colors import GREY, INK, tint
 from geometry.figures.frame import Frame, triangle_frame, triangle_height, window_frame
 from geometry.figures.glyphs import RING, Glyph, place_glyphs
 from geometry.figures.labels import draw_nothing, number
-from geometry.figures.page import BODY, SMALL, TINY, house_style, open_page, size_of
+from geometry.figures.page import AXIS, BODY, SMALL, TINY, house_style, open_page, size_of
 from geometry.figures.pictures import draw_sprite
 from geometry.figures.raster import Cells, Cover, Polygons, Raster, sample
 from geometry.figures.text import fit, picture, quoted, shown, width_of
@@ -130,8 +130,8 @@ def _prepare_window(axes: "Axes", frame: Frame, panel: PhaseDiagram) -> None:
     axes.axvline(0.0, color=INK, linewidth=0.5, alpha=0.35, zorder=3)
     for spine in axes.spines.values():
         spine.set_visible(True)
-    axes.set_xlabel(fit(f"weight of {quoted(panel.terms[0])}", frame.size[0], BODY))
-    axes.set_ylabel(fit(f"weight of {quoted(panel.terms[1])}", frame.size[1], BODY), labelpad=3)
+    axes.set_xlabel(fit(f"weight of {quoted(panel.terms[0])}", frame.size[0], AXIS))
+    axes.set_ylabel(fit(f"weight of {quoted(panel.terms[1])}", frame.size[1], AXIS), labelpad=3)
 
 
 def _prepare_triangle(axes: "Axes", frame: Frame, panel: PhaseDiagram) -> None:

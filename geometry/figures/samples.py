@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from geometry.figures.colors import INK, series_color
-from geometry.figures.labels import LEGEND_LINE, Key, draw_legend, draw_nothing, legend_lines
-from geometry.figures.page import SMALL, house_style, open_page, size_of
+from geometry.figures.labels import LEGEND_LINE, Key, LineStyle, draw_legend, draw_nothing, legend_lines
+from geometry.figures.page import AXIS, SMALL, house_style, open_page, size_of
 from geometry.figures.pictures import draw_sprite
 from geometry.figures.text import fit, picture, shown, token_text, width_of
 
@@ -22,7 +22,7 @@ MARKS = 0.42
 """Inches above the axes that the marks' labels take."""
 
 _PICTURE, _WIDEST_MARK, _BETWEEN = 0.22, 2.0, 0.1
-_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+_DASHES: tuple[LineStyle, ...] = ("-", (0, (5.0, 1.5)), (0, (1.5, 1.2)), (0, (6.0, 1.5, 1.5, 1.5)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ def draw_distributions(axes: "Axes", panel: Distributions) -> None:
         x = np.concatenate([[low], values, [high]])
         y = np.concatenate([[0.0], np.arange(1, len(values) + 1) / len(values), [1.0]])
         axes.step(x, y, where="post", color=series_color(index), linestyle=_DASHES[index % 4], linewidth=1.8, zorder=3)
-    axes.set_xlabel(fit(shown(panel.scale), size_of(axes)[0], SMALL + 1.5))
+    axes.set_xlabel(fit(shown(panel.scale), size_of(axes)[0], AXIS))
     axes.set_ylabel("share at or below")
     widest = _widest_mark(panel, size_of(axes)[0])
     for mark, place in zip(panel.marks, _mark_places(panel, size_of(axes)[0], widest), strict=True):
@@ -115,7 +115,7 @@ def sample_keys(panel: Distributions) -> list[Key]:
     """Return the legend's entries: each sample with its count."""
     counts = [int(np.isfinite(sample.values).sum()) for sample in panel.samples]
     names = [f"{sample.name} ({count:,})" for sample, count in zip(panel.samples, counts, strict=True)]
-    return [Key(name, series_color(index)) for index, name in enumerate(names)]
+    return [Key(name, series_color(index), line=_DASHES[index % 4]) for index, name in enumerate(names)]
 
 
 def _widest_mark(panel: Distributions, width: float) -> float:

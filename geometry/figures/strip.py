@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from geometry.figures.colors import GREY, INK, tint
+from geometry.figures.colors import INK, tint
 from geometry.figures.labels import draw_beside, draw_nothing, number
 from geometry.figures.page import BODY, SMALL, TINY, house_style, open_page, size_of
 from geometry.figures.pictures import draw_sprite
@@ -81,7 +81,7 @@ def draw_strips(axes: "Axes", panel: Strips) -> None:
     axes.set_ylim(height, 0)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel("weight of the term, the others as they are", fontsize=SMALL + 0.5, color=GREY)
+    axes.set_xlabel("weight of the term, the others as they are")
     for index, strip in enumerate(panel.strips):
         middle = row * (index + 0.5) + 0.05
         thickness = min(_THICKNESS, row - 0.16)

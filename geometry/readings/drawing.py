@@ -37,7 +37,7 @@ def draw_lens(lens: "geometry.readings.record.Lens") -> "Figure":
         values=lens.reading.probabilities[:, list(columns), 0],
         columns=tuple(dotted(lens.text_at(lens.positions[i])) or str(lens.positions[i]) for i in columns),
         strips=tuple(_strips(lens)),
-        strips_title=f"at position {lens.positions[-1]}" + ", of what is tracked the rank" * bool(lens.tracked),
+        strips_title=f"at position {lens.positions[-1]}: entropy and KL in nats" + ", ranks" * bool(lens.tracked),
     )
     return heatmap(panel, caption=lens.provenance() + fewer)
 
