@@ -50,7 +50,22 @@ def sprite(text: str) -> Sprite | None:
     Raises:
         GeometryError: the sheet is not of this package.
     """
-    return _cut(text.removeprefix(" ").replace(VARIATION_SELECTOR, ""))
+    return _cut(bare_text(text))
+
+
+def bare_text(text: str) -> str:
+    """Return the text by which a picture is found: without a space before it and without variation selectors."""
+    return text.removeprefix(" ").replace(VARIATION_SELECTOR, "")
+
+
+def tile(text: str) -> "Image | None":
+    """Return a picture as it lies on the sheet, in the palette that all share, or None; for sheets made of some.
+
+    Raises:
+        GeometryError: the sheet is not of this package.
+    """
+    place = _places().get(bare_text(text))
+    return None if place is None else _sheet().crop(_box(place))
 
 
 @dataclass(frozen=True)
@@ -65,10 +80,14 @@ def _cut(bare: str) -> Sprite | None:
     place = _places().get(bare)
     if place is None:
         return None
-    left, top = place.column * SIDE, place.row * SIDE
-    pixels = np.array(_sheet().crop((left, top, left + SIDE, top + SIDE)).convert("RGBA"))
+    pixels = np.array(_sheet().crop(_box(place)).convert("RGBA"))
     pixels.flags.writeable = False
     return Sprite(pixels, place.color)
+
+
+def _box(place: _Place) -> tuple[int, int, int, int]:
+    left, top = place.column * SIDE, place.row * SIDE
+    return left, top, left + SIDE, top + SIDE
 
 
 @cache

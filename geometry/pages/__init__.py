@@ -6,7 +6,9 @@ any. Every text is escaped by who writes it; :func:`text` and :func:`embedded` a
 
 import html
 import json
+import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +103,15 @@ def embedded(name: str, value: Any) -> str:
     """Return a script element that holds a value as JSON for the page's own script; nothing in it ends the element."""
     written = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    # half a character has no UTF-8; as an escape it reaches the script as it is
+    written = re.sub("[\ud800-\udfff]", lambda half: f"\\u{ord(half[0]):04x}", written)
     return f'<script type="application/json" id="{html.escape(name, quote=True)}">{written}</script>'
+
+
+@cache
+def asset(name: str) -> str:
+    """Return a script or style of this package, such as ``scatter.js``."""
+    return (Path(__file__).with_name("assets") / name).read_text(encoding="utf-8")
 
 
 def check_page(path: str | Path) -> Path:
