@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-slow fuzz lint bench bench-memory docs clean
+.PHONY: demo test test-slow fuzz lint bench bench-memory docs gallery clean
 
 demo: .venv/.installed
 	@$(BIN)/geometry snap "sea + horse + emoji" --exclude-inputs --null
@@ -30,7 +30,9 @@ fuzz: .venv/.tools
 
 docs: .venv/.tools
 	$(BIN)/python scripts/make_docs.py
-	$(BIN)/python scripts/make_figures.py
+
+gallery: .venv/.tools
+	$(BIN)/python scripts/make_gallery.py
 
 .venv/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

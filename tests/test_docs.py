@@ -24,6 +24,15 @@ def test_the_command_page_is_current():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_gallery_shows_every_figure_and_is_current():
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "make_gallery.py", "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    shown = set(re.findall(r"\(figures/(.*?)\)", (ROOT / "docs" / "gallery.md").read_text(encoding="utf-8")))
+    assert shown == {path.name for path in (ROOT / "docs" / "figures").iterdir()}
+
+
 def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
