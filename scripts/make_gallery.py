@@ -1,4 +1,4 @@
-"""Draw the figures of docs/figures/ with the commands of docs/gallery.toml, and write docs/gallery.md, which shows them.
+"""Draw docs/figures/ with the commands of docs/gallery.toml, and write docs/gallery.md, which shows both.
 
 python scripts/make_gallery.py [--only FILE] [--check]
 """
@@ -16,8 +16,9 @@ FIGURES = DOCS / "figures"
 
 HEAD = """# Gallery
 
-Made by `make gallery` from `docs/gallery.toml`. Each picture is drawn by the command below it, on a head that comes along. Titles state what was
-found; the corner says of which head, in which space, with which seed. The same command gives the same bytes. `.svg` and `.pdf` work as `.png` does.
+Made by `make gallery` from `docs/gallery.toml`. Each picture is drawn by the command below it, on a head that comes
+along. Titles state what was found; the corner says of which head, in which space, with which seed. The same command
+gives the same bytes. `.svg` and `.pdf` work as `.png` does.
 """
 
 
