@@ -149,7 +149,7 @@ def _bars(snap: "Snap", widest: float) -> str:
             width, ahead = 50 * abs(value) / widest, value > 0
             left = at[ahead] if ahead else at[ahead] - width
             at[ahead] += width if ahead else -width
-            label = f"{name} {value:+.2f}"
+            label = f"{name} {_signed(value)}"
             bars.append(
                 f'<i style="left:{left:.2f}%;width:{width:.2f}%;background:{color}" title="{text(label)}"></i>'
                 if width
@@ -157,7 +157,7 @@ def _bars(snap: "Snap", widest: float) -> str:
             )
         rows.append(
             f'<div class="rival"><div>{token(snap.text)} over {token(rival.text)}</div>'
-            f'<div class="axis">{"".join(bars)}<b></b></div><div class="number">{rival.margin:+.2f}</div></div>'
+            f'<div class="axis">{"".join(bars)}<b></b></div><div class="number">{_signed(rival.margin)}</div></div>'
         )
     return "".join(rows)
 
@@ -193,3 +193,7 @@ def _arm(one: "ArmSummary") -> str:
     angle = "–" if one.degrees is None else f"{one.degrees:.1f}°"
     cells = "".join(f'<td class="number">{value}</td>' for value in (*numbers, angle))
     return f"<td>{text(one.arm.value)}</td><td>{text(ARM_WORDS[one.arm])}</td>{cells}<td>{text(ends_of(one))}</td>"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
