@@ -44,7 +44,6 @@ FLOORS = [
     "names",
     "products",
     "standings",
-    "maps",
     "info",
     "expressions",
     "concepts",
@@ -53,6 +52,7 @@ FLOORS = [
     "search",
     "contest",
     "landing",
+    "maps",
     "reachability",
     "madeof",
     "asking",
@@ -67,6 +67,7 @@ FLOORS = [
     "organism",
     "retry",
     "implant",
+    "explore",
     "cli",
     "__main__",
 ]

@@ -139,6 +139,16 @@ class VacancyModel:
             own = own + self.named.rows[:, dim]
         return reliability(self.win_shares, own > self.vacated.best)
 
+    def asked_with(self, direction: float) -> "VacancyModel":
+        """Return the same fit for sums with another weight of the emoji direction; what does not hang on it is kept."""
+        if direction == self.direction:
+            return self
+        found = replace(self, direction=direction)
+        for name in ("whole", "r2", "r2_groups_alone", "r2_shuffled"):
+            if name in self.__dict__:
+                found.__dict__[name] = self.__dict__[name]
+        return found
+
     def groups_of(self, tokens: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
         """The groups' numbers of some emoji tokens; of one of another group, or of none, the commonest."""
         emoji = self.head.words().emoji

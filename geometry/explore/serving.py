@@ -1,0 +1,135 @@
+"""A server for the page: its own socket, this machine alone by default, quiet, and gone at Ctrl-C."""
+
+import ipaddress
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+
+from geometry.errors import OptionError
+from geometry.explore import limits
+from geometry.explore.guards import LOOPBACK
+from geometry.explore.shelf import open_shelf
+from geometry.progress import tell
+
+INSTALL = "pip install 'unembedding-geometry[explore]'"
+
+PORTS = 65_535
+
+
+def check_installed() -> None:
+    """Say what to type where the server's packages are missing.
+
+    Raises:
+        OptionError: They are.
+    """
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise OptionError(f"the page needs the packages fastapi and uvicorn: {INSTALL}") from error
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; port 0 takes a free one.
+
+    Raises:
+        OptionError: The port is in use or not to be had, or the host is not this machine.
+    """
+    if not 0 <= port <= PORTS:
+        raise OptionError(f"--port {port} arrived; expected 0 to {PORTS:,}, 0 for any that is free")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise OptionError(f"--host {host!r} arrived; expected a name or address of this machine: {error}") from error
+    found = socket.socket(family, kind, protocol)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind(address)
+        found.listen(limits.CONNECTIONS)
+    except OSError as error:
+        found.close()
+        reason = error.strerror or str(error)
+        raise OptionError(
+            f"port {port} on {host} cannot be had ({reason}); expected a free one: give another with --port, or 0 for "
+            "any that is free"
+        ) from error
+    return found
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a host's name or address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def names_of(host: str) -> frozenset[str]:
+    """Return what the server may be called by in a Host header, besides IP addresses where any can reach it."""
+    if is_loopback(host):
+        return LOOPBACK | {host.lower()}
+    own = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    return LOOPBACK | {name for name in (host.lower(), *own) if name}
+
+
+def url_of(listening: socket.socket, host: str) -> str:
+    """Return the page's address."""
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listening.getsockname()[1]}/"
+
+
+def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, browser: bool = False) -> None:
+    """Open heads and answer for them until the process is told to end.
+
+    Args:
+        specs: The heads, the default one first.
+        host: Where to listen; other than this machine's loopback it is said what that opens up.
+        port: Where to listen; 0 takes a free one.
+        browser: Open the page.
+
+    Raises:
+        GeometryError: A head cannot be opened, the port is in use, or the server's packages are missing.
+    """
+    check_installed()
+    with bind(host, port) as listening:
+        shelf = open_shelf(specs)
+        names = names_of(host)
+        if not is_loopback(host):
+            tell(
+                f"everyone who reaches this machine on port {listening.getsockname()[1]} can ask these heads and use "
+                "its processor; nothing else of it can be read. Accepted as its name: "
+                f"{', '.join(sorted(names))}, and any IP address"
+            )
+        _run(listening, shelf, names, url_of(listening, host), any_address=not is_loopback(host), browser=browser)
+
+
+def _run(
+    listening: socket.socket, shelf: object, names: frozenset[str], url: str, *, any_address: bool, browser: bool
+) -> None:
+    import uvicorn
+
+    from geometry.explore.app import Desk, serve_desk
+    from geometry.explore.shelf import Shelf
+
+    assert isinstance(shelf, Shelf)
+    desk = Desk(shelf)
+    config = uvicorn.Config(
+        serve_desk(desk, names, any_address=any_address), log_level="warning", access_log=False, http="h11", ws="none",
+        lifespan="off", server_header=False, proxy_headers=False, h11_max_incomplete_event_size=limits.HEADERS,
+        limit_concurrency=limits.CONNECTIONS, timeout_keep_alive=30, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    threading.Thread(target=desk.warm_up, name="warm-up", daemon=True).start()
+    sys.stderr.write(f"{', '.join(volume.name for volume in shelf)} at {url}  (Ctrl-C ends it)\n")
+    sys.stderr.flush()
+    if browser:
+        threading.Timer(0.5, webbrowser.open, [url]).start()
+    try:
+        uvicorn.Server(config).run(sockets=[listening])
+    except KeyboardInterrupt:
+        return  # uvicorn has ended cleanly, and raises again what ended it
