@@ -56,8 +56,8 @@
   }
 
   function hint() {
-    return [make('p', 'grey', 'Point at something on the map, or find it by name: what it is, and what is nearest to it, '
-      + 'stand here.')];
+    return [make('p', 'grey', 'Point at something on the map, or find it by name: what it is, and what is nearest to '
+      + 'it, stand here.')];
   }
 
   function details(position) {
@@ -245,7 +245,8 @@
     }));
     for (const button of byId('groups').querySelectorAll('[data-all]')) {
       button.addEventListener('click', () => {
-        for (const index of boxes.keys()) if (button.dataset.all === '1') visible.add(index); else visible.delete(index);
+        visible.clear();
+        if (button.dataset.all === '1') for (const index of boxes.keys()) visible.add(index);
         showGroups();
       });
     }

@@ -27,7 +27,7 @@ def map_page(emoji_map: "geometry.maps.record.EmojiMap") -> str:
             f'<img id="atlas" alt="" hidden src="{atlas.url()}">' if atlas.count else "",
         ]
     )
-    style, script = pages.asset("scatter.css") + _asset("page.css"), pages.asset("scatter.js") + _asset("page.js")
+    style, script = pages.asset("scatter.css") + _asset("page.css"), pages.scatter_script() + _asset("page.js")
     return pages.page(emoji_map.headline(), body, style=style, script=script, footer=emoji_map.provenance())
 
 
@@ -104,6 +104,11 @@ def _reading(emoji_map: "geometry.maps.record.EmojiMap") -> str:
     said = [f"Lists of the nearest, their bars and the lines are computed in {dim}; the plane is only for looking."]
     if emoji_map.overlap is not None:
         said.append(f"Of a token's nearest there, {emoji_map.overlap:.0%} are among its nearest on the plane.")
+    if emoji_map.placed_overlap is not None:
+        said.append(
+            f"Of points left out and put back, {emoji_map.placed_overlap:.0%} of the nearest lie nearest: so far is the "
+            "place of a sum to be believed."
+        )
     if str(emoji_map.method) == "umap":
         said.append("Distances between groups, their sizes and how tight they are mean nothing in a UMAP.")
     elif emoji_map.variance is not None:

@@ -108,6 +108,17 @@ def embedded(name: str, value: Any) -> str:
     return f'<script type="application/json" id="{html.escape(name, quote=True)}">{written}</script>'
 
 
+SCATTER = (
+    "scatter.js", "scatter-plane.js", "scatter-scene.js", "scatter-points.js", "scatter-over.js", "scatter-hands.js",
+)  # fmt: skip
+"""The scripts that draw tokens on a canvas; the first is loaded first."""
+
+
+def scatter_script() -> str:
+    """Return them as one."""
+    return "\n".join(map(asset, SCATTER))
+
+
 @cache
 def asset(name: str) -> str:
     """Return a script or style of this package, such as ``scatter.js``."""
