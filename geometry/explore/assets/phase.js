@@ -1,0 +1,204 @@
+/** The phase diagram: which token wins where as weights move; the ring is the sum, and can be dragged. */
+
+import {arrow, draw, framed, make, replace} from './dom.js';
+import {named} from './bars.js';
+import {Cells} from './cells.js';
+import {clamp, fixed, percent} from './numbers.js';
+import {Plane, SIDE, Triangle} from './plane.js';
+import {deepest, inside} from './polygons.js';
+import {dotted, glyph, isPicture} from './sprites.js';
+
+const LEAST = 7; // a region whose deepest point is nearer to its edge has no room for a picture
+const LISTED = 10;
+
+export class PhaseView {
+  #plane = null;
+  #regions = [];
+  #cells = null;
+  #at = null;
+  #movable = false;
+
+  /**
+   * @param {{stage: HTMLElement, hover: HTMLElement, list: HTMLElement}} places
+   * @param {(weights: number[], done: boolean) => void} onMove two weights, or three proportions
+   */
+  constructor(places, onMove) {
+    this.places = places;
+    this.onMove = framed(onMove);
+    this.onDone = (weights) => onMove(weights, true);
+  }
+
+  /**
+   * Draw a diagram.
+   * @param {object} phase of /api/phase
+   * @param {boolean} movable whether the ring's weights are those of sliders
+   */
+  show(phase, movable) {
+    this.#movable = movable;
+    this.#plane = phase.shape === 'ternary' ? new Triangle() : new Plane(phase.window);
+    this.#cells = phase.grid ? new Cells(phase.grid, this.#plane, phase.window) : null;
+    this.#regions = this.#cells ? this.#inCells(phase) : this.#inPolygons(phase);
+    this.#at = phase.at;
+    this.#draw(phase);
+    this.#list(phase);
+    this.#name(null);
+  }
+
+  /** Say why there is nothing to draw. */
+  none(reason) {
+    this.#plane = null;
+    this.#regions = [];
+    replace(this.places.stage, make('p', {class: 'empty', text: reason}));
+    replace(this.places.list);
+    this.places.hover.textContent = '';
+  }
+
+  /** Move the ring, as when a slider moved it. */
+  point(at) {
+    if (!this.#plane || !this.ring || !at) return;
+    this.#at = at;
+    const [x, y] = this.#plane.place(at);
+    this.ring.setAttribute('transform', `translate(${x.toFixed(2)} ${y.toFixed(2)})`);
+  }
+
+  #inPolygons(phase) {
+    return phase.regions.filter((one) => one.polygon?.length > 2).map((one) => {
+      const outline = one.polygon.map((corner) => this.#plane.place(corner));
+      return {...one, outline, ...deepest(outline)};
+    });
+  }
+
+  #inCells(phase) {
+    const found = this.#cells.depths(phase.regions.length);
+    return phase.regions.map((one, at) => ({...one, ...found[at]}));
+  }
+
+  #draw(phase) {
+    const [width, height] = this.#plane.size;
+    const viewBox = `-1 -1 ${width + 2} ${height + 2}`;
+    const regions = draw('svg', {viewBox, 'aria-hidden': 'true'}, ...this.#shapes(), ...this.#frame(phase));
+    const hadFocus = this.ring !== undefined && document.activeElement === this.ring;
+    this.ring = phase.at ? this.#ring(phase) : undefined;
+    // over the pictures, so that the ring is never hidden by one
+    this.svg = draw('svg', {viewBox, class: 'diagram', role: 'group',
+      'aria-label': `Which token wins over the weights of ${phase.terms.join(', ')}`}, this.ring);
+    const glyphs = make('div', {class: 'glyphs', 'aria-hidden': 'true'}, ...this.#regions.map((one) => this.#glyph(one)));
+    const cells = this.#cells?.paint(this.#regions.map((one) => one.color)) ?? null;
+    replace(this.places.stage,
+      make('div', {class: `board ${phase.shape}`}, cells, regions, glyphs, this.svg, ...axes(phase)));
+    this.point(phase.at);
+    this.#listen(this.svg);
+    if (hadFocus) this.ring?.focus();
+  }
+
+  #shapes() {
+    return this.#cells ? [] : this.#regions.map((one) => {
+      const shape = draw('path', {d: outlinePath(one.outline), class: 'region'});
+      shape.style.fill = one.color;
+      return shape;
+    });
+  }
+
+  #frame(phase) {
+    const lines = [draw('path', {d: outlinePath(this.#plane.outline), class: 'edge'})];
+    if (phase.shape === 'ternary') return lines;
+    const [x, y] = this.#plane.place([0, 0]);
+    return [draw('path', {d: `M${x} 0V${SIDE}M0 ${y}H${SIDE}`, class: 'axis'}), ...lines];
+  }
+
+  #ring(phase) {
+    return draw('g', {class: this.#movable ? 'ring movable' : 'ring', tabindex: this.#movable ? 0 : null,
+      role: 'img', 'aria-label': `this sum, over ${phase.terms.join(', ')}${this.#movable ? '; arrow keys move it' : ''}`,
+    }, draw('circle', {r: 13, class: 'halo'}), draw('circle', {r: 9}), draw('circle', {r: 2.5, class: 'dot'}));
+  }
+
+  #glyph(region) {
+    const {point, depth} = region;
+    if (depth < LEAST) return null;
+    const [width, height] = this.#plane.size;
+    const picture = isPicture(region);
+    const text = dotted(region.text);
+    const room = picture ? clamp(depth * 1.15, 12, 56) : clamp((depth * 3.2) / text.length, 0, 17);
+    if (!picture && room < 8) return null;
+    const shown = make('span', {class: 'at'}, glyph(region, room, ''));
+    shown.style.left = `${(100 * point[0]) / width}%`;
+    shown.style.top = `${(100 * point[1]) / height}%`;
+    if (!picture) shown.style.fontSize = `${room}px`;
+    return shown;
+  }
+
+  #listen(svg) {
+    let dragging = false;
+    const move = (event) => {
+      const at = this.#plane.weights(this.#inPicture(event));
+      this.point(at);
+      this.onMove(at, false);
+    };
+    svg.addEventListener('pointerdown', (event) => {
+      if (!this.#movable || event.button !== 0) return;
+      event.preventDefault();
+      svg.setPointerCapture(event.pointerId);
+      this.ring.focus();
+      dragging = true;
+      move(event);
+    });
+    svg.addEventListener('pointermove', (event) => {
+      if (dragging) move(event);
+      this.#name(this.#regionAt(this.#inPicture(event)));
+    });
+    const end = () => { if (dragging) this.onDone(this.#at); dragging = false; };
+    svg.addEventListener('pointerup', end);
+    svg.addEventListener('pointercancel', end);
+    svg.addEventListener('pointerleave', () => this.#name(null));
+    this.ring?.addEventListener('keydown', (event) => {
+      const step = arrow(event);
+      if (!step || !this.#movable) return;
+      event.preventDefault();
+      const by = event.shiftKey ? 5 : 1;
+      let at = this.#at;
+      for (let n = 0; n < by; n++) at = this.#plane.moved(at, step);
+      this.point(at);
+      this.#name(this.#regionAt(this.#plane.place(at)));
+      this.onMove(at, false);
+    });
+  }
+
+  #inPicture(event) {
+    const box = this.svg.getBoundingClientRect();
+    const [width, height] = this.#plane.size;
+    return [((event.clientX - box.left) / box.width) * (width + 2) - 1,
+      ((event.clientY - box.top) / box.height) * (height + 2) - 1];
+  }
+
+  #regionAt(place) {
+    if (this.#cells) return this.#regions[this.#cells.at(place)] ?? null;
+    return this.#regions.find((one) => inside(place, one.outline)) ?? null;
+  }
+
+  #name(region) {
+    replace(this.places.hover, ...(region ? [glyph(region, 20, ''), ' ', make('b', {text: named(region)}),
+      ` · ${percent(region.share)} of the area`] : [this.#movable ? 'drag the ring, or move it by arrow keys' : '']));
+  }
+
+  #list(phase) {
+    const told = phase.regions.slice(0, LISTED).map((one) =>
+      make('li', {title: named(one)}, glyph(one, 18, named(one)), ` ${percent(one.share)}`));
+    const more = phase.regions.length - told.length;
+    replace(this.places.list, ...told, more > 0 ? make('li', {class: 'grey', text: `and ${more} more`}) : null);
+  }
+}
+
+function outlinePath(points) {
+  return `M${points.map(([x, y]) => `${x.toFixed(2)} ${y.toFixed(2)}`).join('L')}Z`;
+}
+
+/** The names of what varies, and a square's scales. */
+function axes(phase) {
+  if (phase.shape === 'ternary') {
+    return ['left', 'right', 'top'].map((corner, at) => make('span', {class: `corner ${corner}`, text: phase.terms[at]}));
+  }
+  const ends = phase.window.map((value) => make('small', {text: fixed(value, Number.isInteger(value) ? 0 : 1)}));
+  const scale = (name, term) => make('span', {class: name}, ends[0].cloneNode(true),
+    make('span', {text: `weight of ${term}`}), ends[1].cloneNode(true));
+  return [scale('below', phase.terms[0]), scale('beside', phase.terms[1])];
+}

@@ -1,0 +1,96 @@
+/** The tab of the lens: a prompt, what every layer makes of it, and the loop of trying again. */
+
+import {Away, Refused, Subject} from './api.js';
+import {copyButtons} from './copy.js';
+import {find, make, replace} from './dom.js';
+import {hideFault, showFault} from './fault.js';
+import {LensView} from './lens.js';
+import {LoopView} from './loop.js';
+
+const FIRST = 'the seahorse emoji is';
+
+export class Reading {
+  #lens = new Subject('/api/lens');
+  #retry = new Subject('/api/retry');
+  #view = new LensView({table: find('lens-table'), cell: find('lens-cell')});
+  #loop = new LoopView(find('attempts'));
+  #answer = null;
+  #key = '';
+
+  /** @param {{state: object, connection: object, heads: Map<string, object>, limits: object}} page */
+  constructor(page) {
+    this.page = page;
+    find('read').addEventListener('submit', (event) => {
+      event.preventDefault();
+      page.state.set({prompt: find('prompt').value});
+      this.read();
+    });
+    find('loop').addEventListener('click', () => this.again());
+    const most = page.limits.steps ?? 8;
+    replace(find('steps'), ...Array.from({length: most}, (_, at) => make('option', {value: at + 1, text: String(at + 1)})));
+    find('steps').value = String(Math.min(6, most));
+    copyButtons(find('copy-lens'), () => this.#answer);
+  }
+
+  /** Show what the state asks for, if the tab is looked at. */
+  follow() {
+    const {state, heads} = this.page;
+    if (state.get('tab') !== 'lens') return;
+    const head = heads.get(state.get('head'));
+    for (const id of ['prompt', 'loop', 'steps']) find(id).disabled = !head.model;
+    if (!head.model) {
+      this.#key = '';
+      this.#loop.clear();
+      this.#view.none(head.model_note || 'There is no model to run here.');
+      return;
+    }
+    if (!state.get('prompt')) state.set({prompt: FIRST});
+    find('prompt').value = state.get('prompt');
+    this.read();
+  }
+
+  /** Read the prompt, unless it was just read. */
+  async read() {
+    const question = this.#question();
+    const key = JSON.stringify(question);
+    if (key === this.#key) return;
+    this.#key = key;
+    this.#loop.clear();
+    find('lens-table').classList.add('stale');
+    try {
+      const answer = await this.#lens.ask({...question, k: 5});
+      if (!answer) return;
+      this.#answer = answer;
+      hideFault(find('prompt-fault'));
+      this.#view.show(answer);
+      find('lens-table').classList.remove('stale');
+    } catch (error) {
+      this.#key = '';
+      this.#fail(error, 'lens', () => this.read());
+    }
+  }
+
+  /** Let the model try, and try again. */
+  async again() {
+    this.#loop.clear('asking …');
+    try {
+      const answer = await this.#retry.ask({...this.#question(), steps: find('steps').value});
+      if (!answer) return;
+      this.#answer = answer;
+      await this.#loop.show(answer);
+    } catch (error) {
+      this.#loop.clear();
+      this.#fail(error, 'retry', () => this.again());
+    }
+  }
+
+  #question() {
+    return {head: this.page.state.get('head'), prompt: this.page.state.get('prompt')};
+  }
+
+  #fail(error, subject, again) {
+    if (error instanceof Away) this.page.connection.lost(subject, again);
+    else if (error instanceof Refused) showFault(find('prompt-fault'), error, this.page.state.get('prompt'));
+    else throw error;
+  }
+}

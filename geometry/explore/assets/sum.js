@@ -1,0 +1,178 @@
+/** The sum that is typed: where it lands and why, its sliders, its phase diagram, the emoji that is not there. */
+
+import {Refused, Subject} from './api.js';
+import {Bars} from './bars.js';
+import {copyButtons} from './copy.js';
+import {debounced, find, make, replace} from './dom.js';
+import {hideFault, showFault} from './fault.js';
+import {missingIsComing, showMissing} from './missing.js';
+import {PhasePanel} from './phasepanel.js';
+import {Sliders} from './sliders.js';
+import {dotted, glyph, inked} from './sprites.js';
+import {WinnerCard, inputsLine} from './winner.js';
+
+const TYPING = 60;
+const RESTING = 500;
+const BUSY = new Set([429, 503]);
+
+export class Sum {
+  #answer = null;
+  #typed = '';
+  #weights = null;
+  #written = [];
+  #land = new Subject('/api/land');
+  #vacancy = new Subject('/api/vacancy');
+  #missingOf = '';
+
+  /**
+   * @param {{state: object, map: object, connection: object}} page
+   */
+  constructor(page) {
+    this.page = page;
+    this.input = find('expression');
+    this.card = new WinnerCard({face: find('face'), name: find('winner'), lead: find('lead'), facts: find('facts')});
+    this.bars = new Bars(find('bars'), find('legend'), {
+      onHover: (id) => page.map.mark(id), onPick: (id) => page.map.go(id),
+    });
+    this.sliders = new Sliders(find('sliders'), (weights, done) => this.reweigh(weights, done));
+    this.phase = new PhasePanel(page, (weights, done) => this.reweigh(weights, done));
+    copyButtons(find('copy-sum'), () => this.#answer);
+    const typing = debounced(() => this.ask(), TYPING);
+    this.input.addEventListener('input', () => { this.#type(this.input.value); typing(); });
+    find('ask').addEventListener('submit', (event) => { event.preventDefault(); this.ask(); });
+    this.rest = debounced(() => { this.phase.follow(); this.#seekMissing(); }, RESTING);
+  }
+
+  /** Take the expression from the state, as after a reload. */
+  restore() {
+    this.input.value = this.page.state.get('q');
+    this.#type(this.input.value);
+    this.ask();
+  }
+
+  /** Type for the reader: an example. */
+  offer(expression) {
+    this.input.value = expression;
+    this.#type(expression);
+    this.ask();
+    this.input.focus();
+  }
+
+  /** Give the terms other weights. */
+  reweigh(weights, done) {
+    this.#weights = weights;
+    this.ask({patient: !done});
+  }
+
+  /** Ask where the sum lands. */
+  async ask({patient = false} = {}) {
+    if (!this.#typed.trim()) {
+      this.#empty();
+      return;
+    }
+    try {
+      const answer = await this.#land.ask(this.#question(), {patient});
+      if (answer) this.#show(answer);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Draw anew what holds pictures of emoji, and find the sum's place on a map that was not there before. */
+  redraw() {
+    this.card.forget();
+    this.bars.forget();
+    if (!this.#answer) return;
+    this.#show(this.#answer);
+    if (this.#answer.composite[this.page.map.method]) return;
+    this.#missingOf = '';
+    this.ask();
+  }
+
+  #type(text) {
+    this.#typed = text;
+    this.#weights = null;
+    this.page.state.set({q: text.trim()});
+  }
+
+  #question() {
+    const {state} = this.page;
+    return {head: state.get('head'), q: this.#typed, space: state.get('space'), among: state.get('among'),
+      weights: this.#weights?.map((one) => Number(one.toFixed(6))).join(',')};
+  }
+
+  #show(answer) {
+    const another = answer.given !== this.#answer?.given || answer.head !== this.#answer?.head;
+    this.#answer = answer;
+    if (another || !this.#weights) this.#written = answer.sliders.map((one) => one.weight);
+    hideFault(find('fault'));
+    find('hello').hidden = true;
+    find('card').classList.remove('stale');
+    this.page.onAnswer(answer);
+    this.page.state.set({q: answer.expression === answer.given.trim() || !this.#weights ? answer.given.trim() : answer.expression});
+    if (this.#weights && document.activeElement !== this.input) this.input.value = answer.expression;
+    const labels = labelsOf(answer);
+    this.card.show(answer);
+    this.bars.show([answer.winner, ...answer.rivals], labels);
+    this.sliders.show(answer.sliders, this.#written, `${answer.head} ${answer.given}`, labels);
+    this.phase.sum(answer);
+    this.#cascade(answer.cascade);
+    replace(find('inputs'), ...inputsLine(answer.inputs));
+    replace(find('notes'), ...answer.notes.map((note) => make('li', {}, ...inked(note, 15))));
+    this.page.map.place(answer);
+    this.rest();
+  }
+
+  #cascade(texts) {
+    const told = texts.slice(1).flatMap((text) => [' ', glyph({text}, 20), ' ']);
+    replace(find('cascade'), ...(told.length ? [make('span', {class: 'grey', text: 'with each winner’s family gone, one after the other: '}), ...told] : []));
+  }
+
+  #empty() {
+    this.#land.stop();
+    this.#answer = null;
+    hideFault(find('fault'));
+    find('hello').hidden = false;
+    this.page.onAnswer(null);
+    this.page.map.place(null);
+    this.page.map.haunt(null);
+  }
+
+  #fail(error) {
+    if (!(error instanceof Refused)) {
+      if (error.constructor.name !== 'Away') throw error;
+      this.page.connection.lost('land', () => this.ask());
+      return;
+    }
+    if (BUSY.has(error.status)) setTimeout(() => this.ask(), 1000);
+    showFault(find('fault'), error, this.#typed);
+    find('card').classList.add('stale');
+  }
+
+  async #seekMissing() {
+    const [box, answer] = [find('panel-missing'), this.#answer];
+    if (!answer) return;
+    const asked = {head: this.page.state.get('head'), q: answer.expression, space: this.page.state.get('space')};
+    const key = Object.values(asked).join('\n');
+    if (key === this.#missingOf) return;
+    this.#missingOf = key;
+    if (!box.hasChildNodes()) missingIsComing(box);
+    try {
+      const found = await this.#vacancy.ask(asked);
+      if (!found) return;
+      showMissing(box, found);
+      this.page.map.haunt(found.vacancy ? found : null);
+    } catch (error) {
+      this.#missingOf = '';
+      if (!(error instanceof Refused)) this.page.connection.lost('vacancy', () => this.#seekMissing());
+      else showMissing(box, {vacancy: null, reason: error.message});
+    }
+  }
+}
+
+/** The labels of a sum's terms, each once, in the order of their colours. */
+function labelsOf(answer) {
+  const labels = [];
+  for (const term of answer.terms) labels[term.color] = term.label;
+  return labels;
+}

@@ -1,0 +1,56 @@
+/** The winner, large, and in one line by how much it wins. */
+
+import {make, replace} from './dom.js';
+import {named} from './bars.js';
+import {bytes, chance, fixed} from './numbers.js';
+import {dotted, glyph, inked, isPicture} from './sprites.js';
+
+const SIDE = 96;
+
+export class WinnerCard {
+  #shown = null;
+
+  /** @param {{face: HTMLElement, name: HTMLElement, lead: HTMLElement, facts: HTMLElement}} places */
+  constructor(places) {
+    this.places = places;
+  }
+
+  /** @param {object} answer of /api/land */
+  show(answer) {
+    const {face, name, lead, facts} = this.places;
+    const winner = answer.winner;
+    const told = isPicture(winner) ? named(winner) : dotted(winner.text);
+    if (this.#shown !== winner.id) {
+      replace(face, this.#picture(winner));
+      // said by a screen reader, so only when it is another
+      name.textContent = told;
+      this.#shown = winner.id;
+    }
+    const next = answer.rivals[0];
+    replace(lead, ...(next ? ['wins by ', make('b', {text: fixed(next.margin)}), ' over ', glyph(next, 20, ''), ' ',
+      isPicture(next) ? named(next) : ''] : ['the only token in play']));
+    const parts = [`score ${fixed(winner.score)}`, winner.probability === null ? '' : `P ${chance(winner.probability)}`,
+      winner.bytes ? bytes(winner.bytes) : '', `#${winner.id}`];
+    facts.textContent = parts.filter(Boolean).join(' · ');
+  }
+
+  /** Draw everything anew: the pictures came, or others did. */
+  forget() {
+    this.#shown = null;
+  }
+
+  #picture(winner) {
+    if (isPicture(winner)) return glyph(winner, SIDE, '');
+    const text = dotted(winner.text);
+    const word = make('span', {class: 'word', text});
+    word.style.fontSize = `${Math.round(Math.max(14, Math.min(40, 170 / text.length)))}px`;
+    return word;
+  }
+}
+
+/** What was left out because it is in the sum already, in one line of nodes. */
+export function inputsLine(inputs) {
+  if (!inputs.length) return [];
+  const listed = inputs.map((one) => `${dotted(one.text)} (${one.rank})`).join(', ');
+  return [`left out, being in the sum or a variant of it: `, ...inked(listed, 14), '; in brackets their rank'];
+}
