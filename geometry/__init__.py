@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from geometry.head import Head, open_head
     from geometry.health import audit
     from geometry.landing import Landing
+    from geometry.maps import emoji_map
     from geometry.readings import lens
     from geometry.recall import census
 
@@ -27,6 +28,7 @@ _HOME = {
     "audit": "geometry.health",
     "census": "geometry.recall",
     "compare": "geometry.comparison",
+    "emoji_map": "geometry.maps",
     "lens": "geometry.readings",
     "open_head": "geometry.head",
 }
@@ -40,6 +42,7 @@ __all__ = [
     "audit",
     "census",
     "compare",
+    "emoji_map",
     "lens",
     "open_head",
 ]

@@ -56,5 +56,9 @@ class ResidualsError(GeometryError):
     """Residuals that cannot be read, or that do not belong to the head they are held against."""
 
 
+class MapError(GeometryError):
+    """A file that no map can be read from, or that is of another head."""
+
+
 class OptionError(GeometryError):
     """An option whose value makes no sense, such as ``k=0``."""

@@ -10,7 +10,7 @@ from geometry.errors import OptionError
 from geometry.figures import Heatmap, HeatmapStrip, MapPanel, Trail, emoji_map, heatmap
 from geometry.head import Head
 from geometry.landing.record import text_of
-from geometry.maps import map_emoji
+from geometry.maps import emoji_map as map_emoji
 from geometry.readings.tables import headline
 from geometry.readings.words import said, share, signed
 from geometry.tokens.printable import dotted
@@ -69,7 +69,7 @@ def draw_path(lens: "geometry.readings.record.Lens", position: int | None = None
     if at not in lens.positions:
         raise OptionError(f"position {at} arrived; this lens has read {', '.join(map(str, lens.positions))}")
     column, head = lens.positions.index(at), lens.head.in_space(lens.options.space or DEFAULT_SPACE)
-    plane = map_emoji(head)
+    plane = map_emoji(head, method="pca", space=head.space.name)
     path = _as_rows(head, lens.directions[:, column])
     labels = tuple(f"{layer} {said(lens, layer, column)}" for layer in range(lens.layers))
     aims = [(one.label, one.direction) for one in lens.tracked if one.direction is not None]
@@ -90,7 +90,7 @@ def draw_path(lens: "geometry.readings.record.Lens", position: int | None = None
         axes_names=("principal component 1 of the emoji rows at unit length", "principal component 2"),
     )
     trust = (
-        f"plane: {plane.variance:.0%} of the emoji's variance, trustworthiness {plane.trust:.2f}, "
+        f"plane: {plane.variance or 0.0:.0%} of the emoji's variance, trustworthiness {plane.trust:.2f}, "
         f"{plane.overlap:.0%} of the 10 nearest kept; {inside.min():.0%} to {inside.max():.0%} of the residuals' "
         "distance lies in it"
     )
