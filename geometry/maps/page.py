@@ -21,14 +21,15 @@ def map_page(emoji_map: "geometry.maps.record.EmojiMap") -> str:
     data = scatter_data(emoji_map)
     body = "\n".join(
         [
-            f'<p class="grey">{pages.text(_subtitle(emoji_map))}</p>',
+            f'<p class="grey">{pages.text(_seen(_subtitle(emoji_map)))}</p>',
             _SHELL.replace("READING", pages.text(_reading(emoji_map))).replace("NOTES", pages.notes(emoji_map.notes)),
             pages.embedded("map-data", data),
             f'<img id="atlas" alt="" hidden src="{atlas.url()}">' if atlas.count else "",
         ]
     )
     style, script = pages.asset("scatter.css") + _asset("page.css"), pages.scatter_script() + _asset("page.js")
-    return pages.page(emoji_map.headline(), body, style=style, script=script, footer=emoji_map.provenance())
+    title, footer = _seen(emoji_map.headline()), _seen(emoji_map.provenance())
+    return pages.page(title, body, style=style, script=script, footer=footer)
 
 
 def scatter_data(emoji_map: "geometry.maps.record.EmojiMap") -> dict[str, Any]:
@@ -106,8 +107,8 @@ def _reading(emoji_map: "geometry.maps.record.EmojiMap") -> str:
         said.append(f"Of a token's nearest there, {emoji_map.overlap:.0%} are among its nearest on the plane.")
     if emoji_map.placed_overlap is not None:
         said.append(
-            f"Of points left out and put back, {emoji_map.placed_overlap:.0%} of the nearest lie nearest: so far is the "
-            "place of a sum to be believed."
+            f"Where a sum lies is to be believed as far as this: of points left out and put back, "
+            f"{emoji_map.placed_overlap:.0%} of the nearest lie nearest."
         )
     if str(emoji_map.method) == "umap":
         said.append("Distances between groups, their sizes and how tight they are mean nothing in a UMAP.")
@@ -158,7 +159,7 @@ autocomplete="off" spellcheck="false" placeholder="name, token, #id or bytes">
 aria-describedby="keys"></canvas>
 <div class="buttons over"><button type="button" data-act="in" aria-label="Zoom in" title="zoom in (+)">+</button>
 <button type="button" data-act="out" aria-label="Zoom out" title="zoom out (−)">−</button>
-<button type="button" data-act="fit" title="show everything (0)">all</button></div>
+<button type="button" data-act="fit" aria-label="Show everything" title="show everything (0)">fit</button></div>
 <p id="keys" class="small grey">Drag, wheel or pinch to move; click to pick. On the keyboard: arrows move, + and − zoom,
 0 shows all, n and p step through the nearest, Enter picks, Escape lets go.</p>
 </section>
