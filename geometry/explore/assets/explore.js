@@ -1,6 +1,6 @@
 /** The page of `geometry explore`: heads, tabs and address; the sum, the map and the lens are modules of their own. */
 
-import {ask} from './api.js';
+import {Away, ask} from './api.js';
 import {Connection} from './connection.js';
 import {find, make, replace} from './dom.js';
 import {MapPanel} from './map.js';
@@ -16,7 +16,7 @@ async function start() {
   try {
     begin(await ask('/api/heads'));
   } catch (error) {
-    if (error.status !== undefined) throw error;
+    if (!(error instanceof Away)) throw error;
     connection.lost('heads', start);
   }
 }

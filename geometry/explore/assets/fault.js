@@ -6,11 +6,11 @@ import {make, replace} from './dom.js';
  * Show a refusal.
  * @param {HTMLElement} box
  * @param {{message: string, place: ?[number, number]}} refused
- * @param {string} text what was asked; places are counted as strings are counted here
+ * @param {string} text what was asked; places are counted in code points
  */
 export function showFault(box, refused, text) {
   const line = make('p', {class: 'message'}, make('b', {text: 'error: '}), refused.message);
-  replace(box, refused.place ? marked(text, refused.place) : null, line);
+  replace(box, refused.place ? marked([...text], refused.place) : null, line);
   box.hidden = false;
 }
 
@@ -21,10 +21,10 @@ export function hideFault(box) {
   box.hidden = true;
 }
 
-function marked(text, [start, length]) {
-  const from = Math.min(Math.max(start, 0), text.length);
-  const to = Math.min(from + Math.max(length, 1), text.length);
+function marked(points, [start, length]) {
+  const from = Math.min(Math.max(start, 0), points.length);
+  const to = Math.min(from + Math.max(length, 1), points.length);
+  const text = (first, end) => points.slice(first, end).join('');
   // past the end there is nothing to underline but the gap itself
-  const wrong = text.slice(from, to) || '\u00a0';
-  return make('code', {class: 'typed'}, text.slice(0, from), make('mark', {text: wrong}), text.slice(to));
+  return make('code', {class: 'typed'}, text(0, from), make('mark', {text: text(from, to) || '\u00a0'}), text(to));
 }

@@ -2,7 +2,7 @@
 
 import {arrow, make, replace} from './dom.js';
 import {chance, clamp, fixed} from './numbers.js';
-import {dotted, glyph, inked} from './sprites.js';
+import {dotted, glyph, inked, nameOf} from './sprites.js';
 
 // ColorBrewer's YlGnBu, as in the lens page of the command line
 const RAMP = [[255, 255, 217], [237, 248, 177], [199, 233, 180], [127, 205, 187], [65, 182, 196], [29, 145, 192],
@@ -45,7 +45,7 @@ export class LensView {
 
   #cell(layer, column, first) {
     const cell = make('td', {tabindex: -1, 'aria-label': `layer ${layer}, ${this.#after(column)}: ${first.text.trim()} ${chance(first.probability)}`},
-      glyph(first, 20, ''));
+      glyph(first, 24, ''));
     [cell.style.background, cell.style.color] = colors(first.probability);
     const tell = () => this.#tell(layer, column);
     cell.addEventListener('pointerenter', tell);
@@ -81,7 +81,9 @@ export class LensView {
 function topRow(one) {
   const fill = make('i');
   fill.style.width = `${100 * one.probability}%`;
-  return make('li', {}, glyph(one, 20), make('span', {class: 'rail', 'aria-hidden': 'true'}, fill),
+  const name = nameOf(one.id);
+  return make('li', {}, make('span', {class: 'what'}, glyph(one, 20, name || undefined), name ? make('small', {class: 'grey', text: ` ${name}`}) : null),
+    make('span', {class: 'rail', 'aria-hidden': 'true'}, fill),
     make('span', {class: 'value', text: chance(one.probability)}));
 }
 

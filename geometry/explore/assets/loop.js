@@ -5,7 +5,6 @@ import {chance, fixed} from './numbers.js';
 import {glyph, inked} from './sprites.js';
 
 const PAUSE = 650;
-const TAIL = 28;
 
 export class LoopView {
   #list;
@@ -36,17 +35,12 @@ function attempt(one) {
   const said = one.emoji;
   const picture = said ? glyph(said, 44, said.name) : make('span', {class: 'nothing', text: '–'});
   const moved = one.moved ? ` · turned ${fixed(one.moved.degrees, 1)}° from the last try` : '';
+  const wrote = [one.text, said?.text ?? '', one.behind].join('');
   return make('li', {},
     make('span', {class: 'number', text: String(one.step)}), picture,
     make('div', {},
       make('p', {}, make('b', {text: said?.name ?? 'no emoji'}),
         make('span', {class: 'grey', text: ` · P ${chance(one.probability)}${moved}`})),
-      make('p', {class: 'small grey'}, ...inked(`…${tail(one.text)}`, 15), make('b', {}, ...inked(one.answer, 15))),
-      one.end_text ? make('p', {class: 'end', text: one.end_text}) : null));
-}
-
-/** The end of a text, by whole characters as people see them. */
-function tail(text) {
-  return [...new Intl.Segmenter('en', {granularity: 'grapheme'}).segment(text)].slice(-TAIL)
-    .map((one) => one.segment).join('');
+      wrote.trim() && wrote.trim() !== said?.text ? make('p', {class: 'small grey'}, 'wrote ', ...inked(`“${wrote}”`, 15)) : null,
+      one.ended ? make('p', {class: 'end', text: one.ended}) : null));
 }

@@ -1,7 +1,7 @@
 /* global Scatter */
 /** The map beside the card: the head's emoji on a plane, the sum among them, and the emoji that is not there. */
 
-import {NOT_YET, Subject} from './api.js';
+import {Away, NOT_YET, Refused, Subject} from './api.js';
 import {debounced, find} from './dom.js';
 import {MapGroups} from './groups.js';
 import {MapSearch} from './mapsearch.js';
@@ -69,8 +69,9 @@ export class MapPanel {
         if ([this.state.get('head'), this.state.get('space'), this.state.get('map')].join(' ') === key) this.load();
       }, AGAIN);
     } catch (error) {
-      if (error.status === undefined) this.connection.lost('map', () => this.load());
-      else this.none(error.message);
+      if (error instanceof Away) this.connection.lost('map', () => this.load());
+      else if (error instanceof Refused) this.none(error.message);
+      else throw error;
     }
   }
 

@@ -36,7 +36,7 @@ export function missingIsComing(box) {
 function chances(told) {
   const rows = [
     chanceRow('this name', told.p_win, null, 'own', fixed(told.p_win)),
-    chanceRow('existing emoji, on average', told.reliability.predicted, null, 'other', fixed(told.reliability.predicted)),
+    chanceRow('existing emoji, mean', told.reliability.predicted, null, 'other', fixed(told.reliability.predicted)),
     chanceRow('… of them really win', told.reliability.observed, null, 'real', percent(told.reliability.observed)),
   ];
   const nonsense = told.nonsense;

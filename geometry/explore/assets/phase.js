@@ -20,12 +20,11 @@ export class PhaseView {
 
   /**
    * @param {{stage: HTMLElement, hover: HTMLElement, list: HTMLElement}} places
-   * @param {(weights: number[], done: boolean) => void} onMove two weights, or three proportions
+   * @param {(weights: number[]) => void} onMove two weights, or three proportions
    */
   constructor(places, onMove) {
     this.places = places;
     this.onMove = framed(onMove);
-    this.onDone = (weights) => onMove(weights, true);
   }
 
   /**
@@ -132,7 +131,7 @@ export class PhaseView {
     const move = (event) => {
       const at = this.#plane.weights(this.#inPicture(event));
       this.point(at);
-      this.onMove(at, false);
+      this.onMove(at);
     };
     svg.addEventListener('pointerdown', (event) => {
       if (!this.#movable || event.button !== 0) return;
@@ -146,7 +145,7 @@ export class PhaseView {
       if (dragging) move(event);
       this.#name(this.#regionAt(this.#inPicture(event)));
     });
-    const end = () => { if (dragging) this.onDone(this.#at); dragging = false; };
+    const end = () => { dragging = false; };
     svg.addEventListener('pointerup', end);
     svg.addEventListener('pointercancel', end);
     svg.addEventListener('pointerleave', () => this.#name(null));
@@ -159,7 +158,7 @@ export class PhaseView {
       for (let n = 0; n < by; n++) at = this.#plane.moved(at, step);
       this.point(at);
       this.#name(this.#regionAt(this.#plane.place(at)));
-      this.onMove(at, false);
+      this.onMove(at);
     });
   }
 

@@ -10,16 +10,18 @@ export class PhasePanel {
   #answer = null;
   #phase = null;
   #drawn = '';
+  /** The last answer of /api/phase. */
+  answer = null;
 
   /**
    * @param {{state: object, connection: object}} page
-   * @param {(weights: number[], done: boolean) => void} onMove weights of all sliders
+   * @param {(weights: number[]) => void} onMove weights of all sliders
    */
   constructor(page, onMove) {
     this.page = page;
     this.onMove = onMove;
     this.#view = new PhaseView({stage: find('phase-stage'), hover: find('phase-hover'), list: find('phase-list')},
-      (point, done) => this.#move(point, done));
+      (point) => this.#move(point));
     find('vary').addEventListener('change', () => {
       page.state.set({vary: find('vary').value});
       this.follow();
@@ -46,6 +48,7 @@ export class PhasePanel {
       const found = await this.#subject.ask(question);
       if (!found) return;
       this.#drawn = key;
+      this.answer = found;
       this.#phase = found.phase;
       if (found.phase) this.#view.show(found.phase, this.#places(found.phase.terms) !== null);
       else this.#view.none(found.reason);
@@ -115,7 +118,7 @@ export class PhasePanel {
     return signs.every((one) => one >= 0) && signs.some((one) => one > 0) ? signs : null;
   }
 
-  #move(point, done) {
+  #move(point) {
     const places = this.#places(this.#phase.terms);
     if (!places) return;
     const weights = this.#answer.sliders.map((one) => one.weight);
@@ -126,6 +129,6 @@ export class PhasePanel {
       const sign = ternary && this.#phase.terms[term] !== this.#bare(this.#phase.terms[term]) ? -1 : 1;
       weights[at] = Number((sign * total * point[term]).toFixed(3)) || 0;
     });
-    this.onMove(weights, done);
+    this.onMove(weights);
   }
 }

@@ -7,7 +7,7 @@ import {hideFault, showFault} from './fault.js';
 import {LensView} from './lens.js';
 import {LoopView} from './loop.js';
 
-const FIRST = 'the seahorse emoji is';
+const FIRST = ' the seahorse emoji is'; // a word's token begins with its space
 
 export class Reading {
   #lens = new Subject('/api/lens');
@@ -57,12 +57,14 @@ export class Reading {
     this.#key = key;
     this.#loop.clear();
     find('lens-table').classList.add('stale');
+    if (!this.#answer) this.#view.none('the model reads …');
     try {
       const answer = await this.#lens.ask({...question, k: 5});
       if (!answer) return;
       this.#answer = answer;
       hideFault(find('prompt-fault'));
       this.#view.show(answer);
+      replace(find('lens-notes'), ...answer.notes.map((note) => make('li', {text: note})));
       find('lens-table').classList.remove('stale');
     } catch (error) {
       this.#key = '';

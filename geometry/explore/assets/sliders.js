@@ -15,7 +15,7 @@ export class Sliders {
 
   /**
    * @param {HTMLElement} box
-   * @param {(weights: number[], done: boolean) => void} onMove all weights; `done` when the slider was let go
+   * @param {(weights: number[]) => void} onMove all weights
    */
   constructor(box, onMove) {
     this.#box = box;
@@ -33,7 +33,7 @@ export class Sliders {
     if (key !== this.#key || terms.length !== this.#rows.length) {
       this.#key = key;
       this.#rows = terms.map((term, at) => new Row(term, typed[at], at,
-        labels.includes(term.label) ? termColor(labels.indexOf(term.label)) : 'var(--grey)', (done) => this.#onMove(this.weights, done)));
+        labels.includes(term.label) ? termColor(labels.indexOf(term.label)) : 'var(--grey)', () => this.#onMove(this.weights)));
       replace(this.#box, ...this.#rows.map((row) => row.box));
       return;
     }
@@ -59,15 +59,15 @@ class Row {
     this.share = (value) => `${(100 * (clamp(value, -reach, reach) + reach)) / (2 * reach)}%`;
     this.box = make('div', {class: 'slider'}, make('label', {for: id, text: term.label}), this.input, this.output);
     this.#write(term.weight);
-    const move = (done) => { this.#tell(); onMove(done); };
-    this.input.addEventListener('input', () => { this.#held = true; this.own = null; move(false); });
-    this.input.addEventListener('change', () => { this.#held = false; move(true); });
-    this.input.addEventListener('dblclick', () => { this.#write(this.typed); move(true); });
+    const move = () => { this.#tell(); onMove(); };
+    this.input.addEventListener('input', () => { this.#held = true; this.own = null; move(); });
+    this.input.addEventListener('change', () => { this.#held = false; });
+    this.input.addEventListener('dblclick', () => { this.#write(this.typed); move(); });
     this.input.addEventListener('keydown', (event) => {
       if (event.key !== 'Backspace' && event.key !== 'Delete') return;
       event.preventDefault();
       this.#write(this.typed);
-      move(true);
+      move();
     });
   }
 

@@ -1,6 +1,6 @@
 /** The sum that is typed: where it lands and why, its sliders, its phase diagram, the emoji that is not there. */
 
-import {Refused, Subject} from './api.js';
+import {Away, Refused, Subject} from './api.js';
 import {Bars} from './bars.js';
 import {copyButtons} from './copy.js';
 import {debounced, find, make, replace} from './dom.js';
@@ -23,6 +23,7 @@ export class Sum {
   #land = new Subject('/api/land');
   #vacancy = new Subject('/api/vacancy');
   #missingOf = '';
+  #missing = null;
 
   /**
    * @param {{state: object, map: object, connection: object}} page
@@ -34,9 +35,9 @@ export class Sum {
     this.bars = new Bars(find('bars'), find('legend'), {
       onHover: (id) => page.map.mark(id), onPick: (id) => page.map.go(id),
     });
-    this.sliders = new Sliders(find('sliders'), (weights, done) => this.reweigh(weights, done));
-    this.phase = new PhasePanel(page, (weights, done) => this.reweigh(weights, done));
-    copyButtons(find('copy-sum'), () => this.#answer);
+    this.sliders = new Sliders(find('sliders'), (weights) => this.reweigh(weights));
+    this.phase = new PhasePanel(page, (weights) => this.reweigh(weights));
+    copyButtons(find('copy-sum'), () => this.#copied());
     const typing = debounced(() => this.ask(), TYPING);
     this.input.addEventListener('input', () => { this.#type(this.input.value); typing(); });
     find('ask').addEventListener('submit', (event) => { event.preventDefault(); this.ask(); });
@@ -59,9 +60,9 @@ export class Sum {
   }
 
   /** Give the terms other weights. */
-  reweigh(weights, done) {
+  reweigh(weights) {
     this.#weights = weights;
-    this.ask({patient: !done});
+    this.ask({patient: true});
   }
 
   /** Ask where the sum lands. */
@@ -87,6 +88,13 @@ export class Sum {
     if (this.#answer.composite[this.page.map.method]) return;
     this.#missingOf = '';
     this.ask();
+  }
+
+  /** The answer that is looked at, with its command and its Python. */
+  #copied() {
+    const {state} = this.page;
+    const looked = {phase: this.phase.answer, missing: this.#missing}[state.get('tab')];
+    return looked?.command && looked.expression === this.#answer?.expression ? looked : this.#answer;
   }
 
   #type(text) {
@@ -139,12 +147,14 @@ export class Sum {
   }
 
   #fail(error) {
-    if (!(error instanceof Refused)) {
-      if (error.constructor.name !== 'Away') throw error;
+    if (error instanceof Away) {
       this.page.connection.lost('land', () => this.ask());
       return;
     }
+    if (!(error instanceof Refused)) throw error;
     if (BUSY.has(error.status)) setTimeout(() => this.ask(), 1000);
+    // what another head answered says nothing here
+    if (this.#answer?.head !== this.page.state.get('head')) this.#empty();
     showFault(find('fault'), error, this.#typed);
     find('card').classList.add('stale');
   }
@@ -160,12 +170,14 @@ export class Sum {
     try {
       const found = await this.#vacancy.ask(asked);
       if (!found) return;
+      this.#missing = found;
       showMissing(box, found);
       this.page.map.haunt(found.vacancy ? found : null);
     } catch (error) {
       this.#missingOf = '';
-      if (!(error instanceof Refused)) this.page.connection.lost('vacancy', () => this.#seekMissing());
-      else showMissing(box, {vacancy: null, reason: error.message});
+      if (error instanceof Away) this.page.connection.lost('vacancy', () => this.#seekMissing());
+      else if (error instanceof Refused) showMissing(box, {vacancy: null, reason: error.message});
+      else throw error;
     }
   }
 }
