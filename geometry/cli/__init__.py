@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import geometry
-from geometry.cli import comparing, exploring, heads, health, layers, live, loops, sums, surveys
+from geometry.cli import comparing, exploring, heads, health, layers, live, loops, mapping, sums, surveys
 from geometry.errors import GeometryError
 
 app = typer.Typer(
@@ -36,6 +36,7 @@ for command in (
     exploring.explore,
 ):
     app.command()(command)
+app.command("map")(mapping.map_)  # map is Python's own
 
 
 def _version(asked: bool) -> None:

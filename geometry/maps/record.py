@@ -1,6 +1,5 @@
 """A map of tokens as a record: where they lie, who is near whom in full dimension, and how far the picture holds."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -80,12 +79,12 @@ class EmojiMap:
         notes: what a reader should know.
     """
 
-    head_facts: Mapping[str, Any]
+    head_facts: dict[str, Any]
     head: Head | None
     space: SpaceName
     method: MethodName
     seed: int
-    settings: Mapping[str, Any]
+    settings: dict[str, Any]
     version: str
     ids: Int64[np.ndarray, " points"]
     texts: tuple[str, ...]
