@@ -1,5 +1,6 @@
 """One open checkpoint's matrix, vocabulary and readout, and what is measured on its rows once for every space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ from jaxtyping import Bool, Float64, Int64
 from geometry.checkpoint import Checkpoint, HeadLayout, StoredMatrix
 from geometry.choices import SpaceName
 from geometry.errors import TokenError
+from geometry.families import families
 from geometry.moments import Moments, row_moments, row_norms
 from geometry.readout import Readout
 from geometry.spaces import RAW
@@ -99,3 +101,14 @@ class Opened:
         tokens = self.vocabulary[0]
         ids = [] if tokens is None else [token for token in sorted(tokens.emoji) if token < len(self.real)]
         return np.array([token for token in ids if self.real[token]], dtype=np.int64)
+
+    @cached_property
+    def kin(self) -> Mapping[int, frozenset[int]]:
+        """The family of every token that is a whole emoji: all tokens of it, itself included."""
+        tokens = self.vocabulary[0]
+        known = {} if tokens is None else tokens.emoji
+        numbers = families(list(known.values()))
+        members: dict[int, set[int]] = {}
+        for token, number in zip(known, numbers, strict=True):
+            members.setdefault(number, set()).add(token)
+        return {token: frozenset(members[number]) for token, number in zip(known, numbers, strict=True)}

@@ -1,10 +1,12 @@
 """The application: which question is answered by whom, and in what order."""
 
 import json
+import sys
+import traceback
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import geometry
 from geometry.choices import DEFAULT_SPACE
@@ -30,6 +32,7 @@ QUICK, SLOW = 2, 2
 SUM = ("head", "q", "space", "among", "weights")
 
 Answer = dict[str, Any]
+T = TypeVar("T")
 Work = Callable[[Volume, Parameters], Answer]
 
 
@@ -41,12 +44,12 @@ class Desk:
     """
 
     def __init__(self, shelf: Shelf) -> None:
-        self.shelf, self.planes, self._vacancies, self._lenses = shelf, Planes(), Vacancies(), Lenses()
+        self.shelf, self.planes, self._vacancies, self.lenses = shelf, Planes(), Vacancies(), Lenses()
         self._quick, self._slow = Crew(QUICK, "quick"), Crew(SLOW, "slow")
-        self._typing = Turns("typed sums", at_once=QUICK, waiting=32, seconds=10)
-        self._seconds = Turns("slow answers", at_once=SLOW, waiting=16, seconds=60)
+        self._typing = Turns("typed sums", at_once=QUICK, waiting=32, seconds=10.0)
+        self._seconds = Turns("slow answers", at_once=SLOW, waiting=16, seconds=60.0)
         self._each: dict[tuple[str, str], Turns] = defaultdict(
-            lambda: Turns("the same on this head", at_once=1, waiting=4, seconds=60)
+            lambda: Turns("the same on this head", at_once=1, waiting=4, seconds=60.0)
         )
 
     def questions(self) -> dict[str, tuple[tuple[str, ...], Work, bool]]:
@@ -60,8 +63,8 @@ class Desk:
                 True,
             ),
             "/api/map": (("head", "method", "space"), self._map, True),
-            "/api/lens": (("head", "prompt", "k"), self._lenses.lens, True),
-            "/api/retry": (("head", "prompt", "steps"), self._lenses.retry, True),
+            "/api/lens": (("head", "prompt", "k"), self.lenses.lens, True),
+            "/api/retry": (("head", "prompt", "steps"), self.lenses.retry, True),
         }
 
     def heads(self) -> Answer:
@@ -89,7 +92,8 @@ class Desk:
         volume = self.shelf.get(parameters.text("head"))
         async with self._turn(path, volume, slow, gone):
             crew = self._slow if slow else self._quick
-            return _without_paths(volume, await crew.do(lambda: _worked(volume, parameters, work)))
+            answer = await crew.do(lambda: _worked(volume, lambda: work(volume, parameters)))
+        return _without_paths(volume, answer)
 
     async def atlas(self, query: bytes, gone: Gone) -> File:
         """Return the sheet with the pictures of a head's emoji.
@@ -99,7 +103,7 @@ class Desk:
         """
         volume = self.shelf.get(read_parameters(query, ("head",)).text("head"))
         async with self._turn("/atlas.png", volume, True, gone):
-            return await self._slow.do(lambda: self._sheet(volume))
+            return await self._slow.do(lambda: _worked(volume, lambda: self._sheet(volume)))
 
     def _sheet(self, volume: Volume) -> File:
         from geometry.pages.atlas import make_atlas
@@ -143,9 +147,10 @@ class Desk:
                     break
 
 
-def _worked(volume: Volume, parameters: Parameters, work: Work) -> Answer:
+def _worked(volume: Volume, work: Callable[[], T]) -> T:
+    """Do something about a head; what goes wrong with it is told without its folder."""
     try:
-        return work(volume, parameters)
+        return work()
     except GeometryError as error:
         status, place = getattr(error, "status", 400), getattr(error, "place", None)
         raise RefusedError(_hidden(volume, str(error)), status, place) from error
@@ -180,7 +185,7 @@ def serve_desk(desk: Desk, hosts: Iterable[str], *, any_address: bool = False) -
     from fastapi import FastAPI, Request, Response
     from starlette.exceptions import HTTPException
 
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, title="geometry explore")
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
 
     async def question(request: Request) -> Response:
         path = request.url.path
@@ -225,6 +230,7 @@ def serve_desk(desk: Desk, hosts: Iterable[str], *, any_address: bool = False) -
 
 async def _failed(_: Any, error: Exception) -> Any:
     """A fault of ours: it is told on the terminal, and in one line on the page."""
+    sys.stderr.write("".join(traceback.format_exception(error)))
     line = f"{type(error).__name__} on the server; this should not happen: its terminal says more, please report it"
     return _json({"error": line, "place": None}, 500)
 

@@ -36,7 +36,7 @@ class Lenses:
         prompt = parameters.needed("prompt", PROMPT)
         k = parameters.whole("k", DEFAULT_TOP, limits.TOP)
         with self._lock:
-            running = self._running(volume)
+            running = self.running(volume)
             found = read_lens(running.head, capture(running, prompt).residuals, LensOptions(k=k))
         cells = list(found.cells())
         across = len(found.positions)
@@ -68,7 +68,7 @@ class Lenses:
         prompt = parameters.needed("prompt", PROMPT)
         steps = parameters.whole("steps", limits.STEPS, limits.STEPS)
         with self._lock:
-            found = try_again(self._running(volume), prompt, RetryOptions(steps=steps, runs=0))
+            found = try_again(self.running(volume), prompt, RetryOptions(steps=steps, runs=0))
         attempts = list(map(_attempt, found.attempts))
         end = found.attempts[-1].end
         copied = copy_retry(volume, prompt, steps)
@@ -86,7 +86,12 @@ class Lenses:
             "version": geometry.__version__,
         }
 
-    def _running(self, volume: Volume) -> "geometry.live.running.Running":
+    def running(self, volume: Volume) -> "geometry.live.running.Running":
+        """Return a head's model, opened if it is not.
+
+        Raises:
+            GeometryError: It has none that runs, or the packages for it are missing.
+        """
         if volume.why_no_model:
             raise RefusedError(volume.why_no_model)
         found = self._open.pop(volume.name, None)

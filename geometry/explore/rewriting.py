@@ -6,7 +6,7 @@ import re
 from geometry.errors import OptionError
 from geometry.expressions import Mean, Node, Scaled, Sum, parse
 
-_NUMBER = re.compile(r"-?(\d{1,16}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,3})?")
+_NUMBER = re.compile(r"-?(\d{1,16}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def summands(tree: Node) -> list[tuple[float, Node]]:

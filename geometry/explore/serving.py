@@ -6,6 +6,8 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from geometry.errors import OptionError
 from geometry.explore import limits
@@ -13,9 +15,17 @@ from geometry.explore.guards import LOOPBACK
 from geometry.explore.shelf import open_shelf
 from geometry.progress import tell
 
+if TYPE_CHECKING:
+    import uvicorn
+
+    import geometry.explore.app
+
 INSTALL = "pip install 'unembedding-geometry[explore]'"
 
 PORTS = 65_535
+
+WILDCARDS = ("", "0.0.0.0", "::")
+"""Hosts that mean every address of this machine."""
 
 
 def check_installed() -> None:
@@ -74,14 +84,29 @@ def names_of(host: str) -> frozenset[str]:
     """Return what the server may be called by in a Host header, besides IP addresses where any can reach it."""
     if is_loopback(host):
         return LOOPBACK | {host.lower()}
-    own = {socket.gethostname().lower(), socket.getfqdn().lower()}
-    return LOOPBACK | {name for name in (host.lower(), *own) if name}
+    return LOOPBACK | {socket.gethostname().lower()} | ({host.lower()} - set(WILDCARDS))
 
 
 def url_of(listening: socket.socket, host: str) -> str:
-    """Return the page's address."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{listening.getsockname()[1]}/"
+    """Return the page's address, as a browser on this machine may have it."""
+    name = "localhost" if host in WILDCARDS else host
+    return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}/"
+
+
+def make_server(desk: "geometry.explore.app.Desk", host: str) -> "uvicorn.Server":
+    """Return a server that is not running yet, for a socket that listens on a host."""
+    import uvicorn
+
+    from geometry.explore.app import serve_desk
+
+    app = serve_desk(desk, names_of(host), any_address=not is_loopback(host))
+    # what it logs of connections is nobody's business; a fault of ours is told by the application
+    config = uvicorn.Config(
+        app, log_level="critical", access_log=False, http="h11", ws="none", lifespan="off", server_header=False,
+        proxy_headers=False, h11_max_incomplete_event_size=limits.HEADERS, limit_concurrency=limits.CONNECTIONS,
+        timeout_keep_alive=30, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    return uvicorn.Server(config)
 
 
 def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, browser: bool = False) -> None:
@@ -97,39 +122,24 @@ def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, br
         GeometryError: A head cannot be opened, the port is in use, or the server's packages are missing.
     """
     check_installed()
-    with bind(host, port) as listening:
-        shelf = open_shelf(specs)
-        names = names_of(host)
+    from geometry.explore.app import Desk
+
+    with bind(host, port) as listening, suppress(KeyboardInterrupt):  # uvicorn ends cleanly, and raises it again
+        desk, url = Desk(open_shelf(specs)), url_of(listening, host)
+        server = make_server(desk, host)
         if not is_loopback(host):
-            tell(
-                f"everyone who reaches this machine on port {listening.getsockname()[1]} can ask these heads and use "
-                "its processor; nothing else of it can be read. Accepted as its name: "
-                f"{', '.join(sorted(names))}, and any IP address"
-            )
-        _run(listening, shelf, names, url_of(listening, host), any_address=not is_loopback(host), browser=browser)
+            tell(_opened_up(host, listening.getsockname()[1]))
+        threading.Thread(target=desk.warm_up, name="warm-up", daemon=True).start()
+        sys.stderr.write(f"{', '.join(volume.name for volume in desk.shelf)} at {url}  (Ctrl-C ends it)\n")
+        sys.stderr.flush()
+        if browser:
+            threading.Timer(0.5, webbrowser.open, [url]).start()
+        server.run(sockets=[listening])
 
 
-def _run(
-    listening: socket.socket, shelf: object, names: frozenset[str], url: str, *, any_address: bool, browser: bool
-) -> None:
-    import uvicorn
-
-    from geometry.explore.app import Desk, serve_desk
-    from geometry.explore.shelf import Shelf
-
-    assert isinstance(shelf, Shelf)
-    desk = Desk(shelf)
-    config = uvicorn.Config(
-        serve_desk(desk, names, any_address=any_address), log_level="warning", access_log=False, http="h11", ws="none",
-        lifespan="off", server_header=False, proxy_headers=False, h11_max_incomplete_event_size=limits.HEADERS,
-        limit_concurrency=limits.CONNECTIONS, timeout_keep_alive=30, timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    threading.Thread(target=desk.warm_up, name="warm-up", daemon=True).start()
-    sys.stderr.write(f"{', '.join(volume.name for volume in shelf)} at {url}  (Ctrl-C ends it)\n")
-    sys.stderr.flush()
-    if browser:
-        threading.Timer(0.5, webbrowser.open, [url]).start()
-    try:
-        uvicorn.Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        return  # uvicorn has ended cleanly, and raises again what ended it
+def _opened_up(host: str, port: int) -> str:
+    """Say what listening elsewhere than on loopback opens up, and to whom."""
+    return (
+        f"everyone who reaches this machine on port {port} can ask these heads and use its processor; nothing else of "
+        f"it can be read. Names accepted in the Host header: {', '.join(sorted(names_of(host)))}, and any IP address"
+    )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from geometry.explore.refusals import GoneError, RefusedError
 
@@ -47,21 +48,22 @@ class Turns:
             await self._free.acquire()
             return
         if self._waiting >= self._most:
-            raise RefusedError(f"{self._waiting} others wait for {self._what} already: ask again in a moment", 429)
+            raise RefusedError(f"{self._what}: {self._waiting} others wait already; ask again in a moment", 429)
         self._waiting += 1
+        turn = asyncio.ensure_future(self._free.acquire())
         try:
-            until = asyncio.get_running_loop().time() + self._seconds
-            while not await self._try():
-                if await gone():
-                    raise GoneError
-                if asyncio.get_running_loop().time() >= until:
-                    raise RefusedError(f"{self._what} took longer than {self._seconds:g} seconds to begin", 503)
+            await self._watch(turn, gone)
+        except BaseException:
+            if not turn.cancel() and not turn.cancelled():
+                self._free.release()  # it came just now, and nobody takes it
+            raise
         finally:
             self._waiting -= 1
 
-    async def _try(self) -> bool:
-        try:
-            await asyncio.wait_for(self._free.acquire(), LOOK)
-        except TimeoutError:
-            return False
-        return True
+    async def _watch(self, turn: "asyncio.Future[Any]", gone: Gone) -> None:
+        until = asyncio.get_running_loop().time() + self._seconds
+        while not (await asyncio.wait({turn}, timeout=LOOK))[0]:
+            if await gone():
+                raise GoneError
+            if asyncio.get_running_loop().time() >= until:
+                raise RefusedError(f"{self._what}: it took longer than {self._seconds:g} s to begin; ask again", 503)

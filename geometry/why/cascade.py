@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from geometry.families import families
-from geometry.head import Head
 from geometry.landing.record import text_of
 from geometry.landing.scans import variants_of
 from geometry.why.ledger import Ledger
@@ -38,7 +36,7 @@ def cascade(ledger: Ledger, steps: int) -> tuple[Step, ...]:
     The sum, and with it the emoji direction, stays what it was.
     """
     head, gone, found = ledger.head, set[int](), list[Step]()
-    kin = _kin(head)
+    kin = head.opened.kin
     for place in ledger.order:
         token = int(ledger.ids[place])
         if len(found) == steps:
@@ -60,15 +58,3 @@ def cascade(ledger: Ledger, steps: int) -> tuple[Step, ...]:
         )
         gone |= {token, *deleted}
     return tuple(found)
-
-
-def _kin(head: Head) -> dict[int, frozenset[int]]:
-    """Every whole-emoji row's family, itself included."""
-    if head.tokens is None:
-        return {}
-    ids = list(head.tokens.emoji)
-    numbers = families([head.tokens.emoji[token] for token in ids])
-    members: dict[int, set[int]] = {}
-    for token, number in zip(ids, numbers, strict=True):
-        members.setdefault(number, set()).add(token)
-    return {token: frozenset(members[number]) for token, number in zip(ids, numbers, strict=True)}
