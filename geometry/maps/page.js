@@ -53,6 +53,8 @@
     if (now === told) return;
     told = now;
     byId('card').replaceChildren(...(now === null ? hint() : details(now)));
+    byId('said').textContent = now === null ? '' : `${title(now)}, ${data.groups[points.group[now]].name}; nearest: ${
+      points.nearest[now].slice(0, 3).map(title).join(', ')}`;
   }
 
   function hint() {
@@ -71,8 +73,9 @@
       ['norm', points.norm[position] === null ? '–' : points.norm[position].toPrecision(4)],
       ['group', group.name],
     ]) facts.append(make('dt', '', name), token('dd', '', value));
-    return [head, facts, make('h3', '', 'nearest, by cosine similarity in full dimension'),
-      ...nearest(points.nearest[position], points.similarity[position])];
+    const over = make('h3', '', 'nearest in full dimension');
+    over.append(make('span', '', 'cosine similarity'));
+    return [head, facts, over, ...nearest(points.nearest[position], points.similarity[position])];
   }
 
   function nearest(positions, similarities) {
@@ -81,6 +84,7 @@
       row.type = 'button';
       row.append(picture(position, 22), token('span', 'name', title(position)), rail(similarities[i]),
         make('span', 'score', similarities[i].toFixed(3).replace('-', '−')));
+      row.title = title(position);
       row.addEventListener('click', () => choose(position));
       return row;
     });

@@ -142,12 +142,13 @@ def _asset(name: str) -> str:
 _SHELL = """
 <div class="map">
 <section class="side" aria-label="Search, details and groups">
-<div class="search"><label for="find">Find</label>
+<div class="search"><label class="unseen" for="find">Find</label>
 <input id="find" type="text" role="combobox" aria-expanded="false" aria-controls="found" aria-autocomplete="list"
 autocomplete="off" spellcheck="false" placeholder="name, token, #id or bytes">
 <ul id="found" role="listbox" aria-label="Matches" hidden></ul>
 <p id="count" class="small grey" role="status"></p></div>
-<article id="card" aria-live="polite" aria-label="The chosen token"></article>
+<p id="said" class="unseen" role="status"></p>
+<article id="card" aria-label="The chosen token"></article>
 <section id="sums" hidden><h2>Sums</h2><ul class="rows"></ul></section>
 <fieldset id="groups"><legend>Groups</legend>
 <div class="buttons"><button type="button" data-all="1">all</button>

@@ -14,6 +14,7 @@ from visiting import Visit
 
 import geometry as geo
 from geometry.maps import emoji_map
+from geometry.maps.groups import in_order
 from geometry.maps.page import map_page
 from geometry.maps.record import EmojiMap
 
@@ -147,8 +148,45 @@ def test_the_card_tells_what_is_under_the_pointer(look: "Callable[..., Page]", d
     assert rows.locator(".name").all_inner_texts() == names
     scores = [float(score.replace("−", "-")) for score in rows.locator(".score").all_inner_texts()]
     np.testing.assert_allclose(scores, drawn.similarities[point], atol=6e-4)
+    said = page.get_by_role("status").filter(has_text="nearest").inner_text()
+    assert said == f"{drawn.names[point]}, {drawn.groups[point]}; nearest: {', '.join(names[:3])}"
     page.mouse.move(5, 5)
     assert card.locator("h2").count() == 0
+
+
+def test_what_is_under_the_pointer_is_a_brute_forces(look: "Callable[..., Page]", drawn: EmojiMap):
+    page = look()
+    page.evaluate(f"{MAP}.setGroups(new Set([0, 2, 3]))")
+    for scale in (1, 4):
+        page.evaluate(f"{MAP}.view = {{x: 0, y: 0, scale: {scale}}}")
+        reach, found, places = page.evaluate(
+            f"""(() => {{ const asked = Array.from({{length: 400}}, (_, i) => [i * 37 % 1000, i * 71 % 700]);
+            return [25, asked.map(([x, y]) => {MAP}.nearestTo(x, y, 25)),
+              [asked, Array.from({{length: {len(drawn.ids)}}}, (_, i) => {MAP}.at(i))]]; }})()"""
+        )
+        asked, points = map(np.array, places)
+        away = np.linalg.norm(asked[:, None] - points[None], axis=2)
+        groups = in_order(drawn.groups)
+        away[:, [groups.index(group) not in (0, 2, 3) for group in drawn.groups]] = np.inf
+        expected = [int(at) if least <= reach else None for at, least in zip(away.argmin(1), away.min(1), strict=True)]
+        assert found == expected
+        assert len(set(found)) > 5
+
+
+def test_words_that_are_written_never_overlap(look: "Callable[..., Page]"):
+    taken = look().evaluate(
+        """(() => { const mask = new Scatter.Mask(600, 400, [13.7, -5.2]), taken = [];
+        for (let i = 0; i < 3000; i++) {
+          const word = [i * 7919 % 600, i * 104729 % 400, 10 + i * 31 % 60, 12];
+          if (mask.take(...word)) taken.push(word);
+        }
+        return taken; })()"""
+    )
+    x, y, wide, tall = np.array(taken).T
+    apart_x, apart_y = np.abs(x[:, None] - x), np.abs(y[:, None] - y)
+    overlap = (apart_x < (wide[:, None] + wide) / 2) & (apart_y < (tall[:, None] + tall) / 2)
+    assert overlap.sum() == len(taken), "each only itself"
+    assert len(taken) > 100
 
 
 def test_the_card_never_covers_the_map(look: "Callable[..., Page]"):
@@ -302,7 +340,10 @@ def test_hostile_texts_are_only_texts(look: "Callable[..., Page]", drawn: EmojiM
 @pytest.mark.parametrize("points", [1_400, 20_000])
 def test_frames(points: int, look: "Callable[..., Page]", tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Prints how long a frame takes; asserts nothing of time."""
-    every = emoji_map(geo.open_head("organism"), [QUERY], method="pca", among="emoji" if points < 5_000 else "all")
+    few = points < 5_000
+    every = emoji_map(
+        geo.open_head("organism"), [QUERY], method="umap" if few else "pca", among="emoji" if few else "all"
+    )
     chosen = np.arange(points) % len(every.ids)
     moved = every.points[chosen] + np.random.default_rng(0).normal(size=(points, 2)) * 0.02 * every.points.std()
     grown = {
