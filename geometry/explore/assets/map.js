@@ -85,6 +85,7 @@ export class MapPanel {
     this.#groups.show([]);
     this.#search.over(null);
     this.#strip.hint('');
+    find('map-stage').classList.add('nomap');
   }
 
   /** The kind of the map that is shown. */
@@ -144,6 +145,7 @@ export class MapPanel {
     const canvas = find('map');
     find('map-empty').hidden = true;
     canvas.hidden = false;
+    find('map-stage').classList.remove('nomap');
     canvas.setAttribute('aria-label', data.caption);
     this.#scatter = new Scatter(canvas, data, image, {
       onHover: (at) => this.#strip.show(data, at ?? this.#strip.picked),

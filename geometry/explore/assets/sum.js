@@ -122,8 +122,11 @@ export class Sum {
     const labels = labelsOf(answer);
     this.card.show(answer);
     this.bars.show([answer.winner, ...answer.rivals], labels);
-    this.sliders.show(answer.sliders, this.#written, `${answer.head} ${answer.given}`, labels);
-    this.phase.sum(answer);
+    // an answer to where a slider or the ring was a moment ago does not move it back
+    if (!this.#weights || this.#weights.every((one, at) => Math.abs(one - answer.sliders[at].weight) < 1e-5)) {
+      this.sliders.show(answer.sliders, this.#written, `${answer.head} ${answer.given}`, labels);
+      this.phase.sum(answer);
+    }
     this.#cascade(answer.cascade);
     replace(find('inputs'), ...inputsLine(answer.inputs));
     replace(find('notes'), ...answer.notes.map((note) => make('li', {}, ...inked(note, 15))));

@@ -19,32 +19,29 @@ export class WinnerCard {
   show(answer) {
     const {face, name, lead, facts} = this.places;
     const winner = answer.winner;
-    const told = isPicture(winner) ? named(winner) : dotted(winner.text);
+    const picture = isPicture(winner);
+    const told = named(winner);
     if (this.#shown !== winner.id) {
-      replace(face, this.#picture(winner));
+      face.hidden = !picture;
+      face.parentElement.classList.toggle('worded', !picture);
+      replace(face, picture ? glyph(winner, SIDE, '') : '');
       // said by a screen reader, so only when it is another
       name.textContent = told;
       this.#shown = winner.id;
     }
     const next = answer.rivals[0];
-    replace(lead, ...(next ? ['wins by ', make('b', {text: fixed(next.margin)}), ' over ', glyph(next, 20, ''), ' ',
-      isPicture(next) ? named(next) : ''] : ['the only token in play']));
+    replace(lead, ...(next ? ['wins by ', make('b', {text: fixed(next.margin)}), ' over ',
+      isPicture(next) ? glyph(next, 20, '') : null, ` ${named(next)}`].filter(Boolean) : ['the only token in play']));
+    const what = picture ? bytes(winner.bytes ?? '') : (winner.kind ?? '');
     const parts = [`score ${fixed(winner.score)}`, winner.probability === null ? '' : `P ${chance(winner.probability)}`,
-      winner.bytes ? bytes(winner.bytes) : '', `#${winner.id}`];
+      what, `#${winner.id}`];
+    facts.title = 'P: its probability among all tokens, those in the sum included';
     facts.textContent = parts.filter(Boolean).join(' · ');
   }
 
   /** Draw everything anew: the pictures came, or others did. */
   forget() {
     this.#shown = null;
-  }
-
-  #picture(winner) {
-    if (isPicture(winner)) return glyph(winner, SIDE, '');
-    const text = dotted(winner.text);
-    const word = make('span', {class: 'word', text});
-    word.style.fontSize = `${Math.round(Math.max(14, Math.min(40, 170 / text.length)))}px`;
-    return word;
   }
 }
 
