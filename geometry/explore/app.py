@@ -64,7 +64,7 @@ class Desk:
             ),
             "/api/map": (("head", "method", "space"), self._map, True),
             "/api/lens": (("head", "prompt", "k"), self.lenses.lens, True),
-            "/api/retry": (("head", "prompt", "steps"), self.lenses.retry, True),
+            "/api/retry": (("head", "prompt", "steps", "between"), self.lenses.retry, True),
         }
 
     def heads(self) -> Answer:

@@ -63,16 +63,18 @@ def copy_lens(volume: Volume, prompt: str, k: int) -> Copy:
     return _copy(volume, "lens", {"--prompt": prompt, "-k": str(k)}, [], None, code)
 
 
-def copy_retry(volume: Volume, prompt: str, steps: int) -> Copy:
+def copy_retry(volume: Volume, prompt: str, steps: int, between: str) -> Copy:
     """Return how to let the model try again and again."""
+    behind = f"between={between!r}, " if between else ""
     code = [
         "from geometry.live.running import open_running",
         "from geometry.retry import RetryOptions, retry",
         "",
         f"running = open_running({volume.typed!r})",
-        f"print(retry(running, {prompt!r}, RetryOptions(steps={steps}, runs=0)))",
+        f"print(retry(running, {prompt!r}, RetryOptions(steps={steps}, {behind}runs=0)))",
     ]
-    return _copy(volume, "retry", {"--prompt": prompt, "--steps": str(steps), "--runs": "0"}, [], None, code)
+    options = {"--prompt": prompt, "--between": between, "--steps": str(steps), "--runs": "0"}
+    return _copy(volume, "retry", options, [], None, code)
 
 
 def _copy(

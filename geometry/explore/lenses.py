@@ -67,15 +67,17 @@ class Lenses:
 
         prompt = parameters.needed("prompt", PROMPT)
         steps = parameters.whole("steps", limits.STEPS, limits.STEPS)
+        between = parameters.text("between")
         with self._lock:
-            found = try_again(self.running(volume), prompt, RetryOptions(steps=steps, runs=0))
+            found = try_again(self.running(volume), prompt, RetryOptions(steps=steps, between=between, runs=0))
         attempts = list(map(_attempt, found.attempts))
         end = found.attempts[-1].end
-        copied = copy_retry(volume, prompt, steps)
+        copied = copy_retry(volume, prompt, steps, between)
         return {
             "head": volume.name,
             "fingerprint": volume.head.fingerprint,
             "prompt": prompt,
+            "between": between,
             "attempts": attempts,
             "end": None if end is None else end.value,
             "headline": found.headline(),

@@ -9,6 +9,9 @@ TERMS = 12
 PROMPT = 400
 """Characters of a prompt."""
 
+BETWEEN = 120
+"""Characters put behind each emoji before the next try."""
+
 STEPS = 8
 """Tries of the try-again loop."""
 
@@ -30,4 +33,4 @@ CONNECTIONS = 128
 
 def to_dict() -> dict[str, int]:
     """Return what the page has to know of them."""
-    return {"expression": EXPRESSION, "terms": TERMS, "prompt": PROMPT, "steps": STEPS, "top": TOP}
+    return {"expression": EXPRESSION, "terms": TERMS, "prompt": PROMPT, "between": BETWEEN, "steps": STEPS, "top": TOP}

@@ -19,6 +19,7 @@ LENGTHS: Mapping[str, int] = {
     "prompt": limits.PROMPT,
     "k": 3,
     "steps": 3,
+    "between": limits.BETWEEN,
 }
 """Every parameter that there is, and how many characters it may have."""
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +15,11 @@ from geometry.explore.refusals import RefusedError
 from geometry.head import SMALL_DIM, Head, open_head
 from geometry.maps.rows import FEWEST_POINTS
 
-EXAMPLES = ("sea + horse + emoji", "sea + horse + prefix", "sea + horse", "king - man + woman", "#1 + #2")
-"""Sums to begin with: the first that a head can be asked."""
+EXAMPLES = (
+    "sea + horse + emoji", "sea + horse + prefix", "sea + horse", "king - man + woman", "fire + 0.5*water + emoji",
+    "mean(🐟, 🐴) + star", "#1 + #2",
+)  # fmt: skip
+"""Sums to begin with, those of them that a head can be asked; any can be asked the last."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +77,19 @@ class Volume:
         return len(self.head.opened.emoji_ids) >= FEWEST_POINTS
 
     @cached_property
-    def example(self) -> str:
-        """A sum that it can be asked."""
-        viewed = self.head.in_space("raw")
-        for expression in EXAMPLES:
-            try:
+    def examples(self) -> tuple[str, ...]:
+        """Sums that it can be asked, at least one."""
+        viewed, found = self.head.in_space("raw"), []
+        for expression in EXAMPLES[:-1]:
+            with suppress(GeometryError):
                 viewed.concept(expression)
-            except GeometryError:
-                continue
-            return expression
-        return EXAMPLES[-1]
+                found.append(expression)
+        return tuple(found) or EXAMPLES[-1:]
+
+    @property
+    def example(self) -> str:
+        """The first of them."""
+        return self.examples[0]
 
     @cached_property
     def why_no_model(self) -> str:
@@ -110,6 +117,7 @@ class Volume:
             "model_note": self.why_no_model,
             "maps": self.maps,
             "example": self.example,
+            "examples": list(self.examples),
         }
 
 

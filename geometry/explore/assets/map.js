@@ -5,6 +5,7 @@ import {Away, NOT_YET, Refused, Subject} from './api.js';
 import {debounced, find} from './dom.js';
 import {MapGroups} from './groups.js';
 import {MapSearch} from './mapsearch.js';
+import {trustText, viewOf, viewText} from './mapview.js';
 import {MapStrip} from './strip.js';
 import {useSheet} from './sprites.js';
 
@@ -186,20 +187,4 @@ export class MapPanel {
   #tell(text) {
     find('map-state').textContent = text;
   }
-}
-
-function trustText(data) {
-  const parts = [];
-  if (Number.isFinite(data.trust)) parts.push(`trust ${data.trust.toFixed(2)}`);
-  if (Number.isFinite(data.overlap)) parts.push(`keeps ${Math.round(100 * data.overlap)}% of the 10 nearest`);
-  return parts.join(' · ');
-}
-
-function viewText({x, y, scale}) {
-  return [x, y, scale].map((value) => Number(value.toFixed(3))).join(',');
-}
-
-function viewOf(text) {
-  const [x, y, scale] = text.split(',').map(Number);
-  return text && [x, y, scale].every(Number.isFinite) && scale > 0 ? {x, y, scale} : null;
 }

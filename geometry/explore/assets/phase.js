@@ -2,21 +2,24 @@
 
 import {arrow, draw, framed, make, replace} from './dom.js';
 import {named} from './bars.js';
+import {axes, outlinePath, regionGlyph} from './board.js';
 import {Cells} from './cells.js';
-import {clamp, fixed, percent} from './numbers.js';
+import {percent} from './numbers.js';
 import {Plane, SIDE, Triangle} from './plane.js';
 import {deepest, inside} from './polygons.js';
-import {dotted, glyph, isPicture} from './sprites.js';
+import {glyph} from './sprites.js';
 
-const LEAST = 7; // a region whose deepest point is nearer to its edge has no room for a picture
 const LISTED = 10;
 
 export class PhaseView {
   #plane = null;
   #regions = [];
+  #told = [];
   #cells = null;
   #at = null;
   #movable = false;
+  /** Whether the ring is being dragged. */
+  dragging = false;
 
   /**
    * @param {{stage: HTMLElement, hover: HTMLElement, list: HTMLElement}} places
@@ -39,8 +42,16 @@ export class PhaseView {
     this.#regions = this.#cells ? this.#inCells(phase) : this.#inPolygons(phase);
     this.#at = phase.at;
     this.#draw(phase);
-    this.#list(phase);
+    this.#told = phase.regions;
+    this.#list();
     this.#name(null);
+  }
+
+  /** Draw the pictures anew; the ring stays in the hand that may hold it. */
+  repaint() {
+    if (!this.#plane) return;
+    replace(this.glyphs, ...this.#regions.map((one) => regionGlyph(one, this.#plane.size)));
+    this.#list();
   }
 
   /** Say why there is nothing to draw. */
@@ -81,10 +92,10 @@ export class PhaseView {
     // over the pictures, so that the ring is never hidden by one
     this.svg = draw('svg', {viewBox, class: 'diagram', role: 'group',
       'aria-label': `Which token wins over the weights of ${phase.terms.join(', ')}`}, this.ring);
-    const glyphs = make('div', {class: 'glyphs', 'aria-hidden': 'true'}, ...this.#regions.map((one) => this.#glyph(one)));
+    this.glyphs = make('div', {class: 'glyphs', 'aria-hidden': 'true'}, ...this.#regions.map((one) => regionGlyph(one, this.#plane.size)));
     const cells = this.#cells?.paint(this.#regions.map((one) => one.color)) ?? null;
     replace(this.places.stage,
-      make('div', {class: `board ${phase.shape}`}, cells, regions, glyphs, this.svg, ...axes(phase)));
+      make('div', {class: `board ${phase.shape}`}, cells, regions, this.glyphs, this.svg, ...axes(phase)));
     this.point(phase.at);
     this.#listen(this.svg);
     if (hadFocus) this.ring?.focus();
@@ -111,23 +122,7 @@ export class PhaseView {
     }, draw('circle', {r: 13, class: 'halo'}), draw('circle', {r: 9}), draw('circle', {r: 2.5, class: 'dot'}));
   }
 
-  #glyph(region) {
-    const {point, depth} = region;
-    if (depth < LEAST) return null;
-    const [width, height] = this.#plane.size;
-    const picture = isPicture(region);
-    const text = dotted(region.text);
-    const room = picture ? clamp(depth * 1.15, 12, 56) : clamp((depth * 3.2) / text.length, 0, 17);
-    if (!picture && room < 8) return null;
-    const shown = make('span', {class: 'at'}, glyph(region, room, ''));
-    shown.style.left = `${(100 * point[0]) / width}%`;
-    shown.style.top = `${(100 * point[1]) / height}%`;
-    if (!picture) shown.style.fontSize = `${room}px`;
-    return shown;
-  }
-
   #listen(svg) {
-    let dragging = false;
     const move = (event) => {
       const at = this.#plane.weights(this.#inPicture(event));
       this.point(at);
@@ -138,14 +133,14 @@ export class PhaseView {
       event.preventDefault();
       svg.setPointerCapture(event.pointerId);
       this.ring.focus();
-      dragging = true;
+      this.dragging = true;
       move(event);
     });
     svg.addEventListener('pointermove', (event) => {
-      if (dragging) move(event);
+      if (this.dragging) move(event);
       this.#name(this.#regionAt(this.#inPicture(event)));
     });
-    const end = () => { dragging = false; };
+    const end = () => { this.dragging = false; };
     svg.addEventListener('pointerup', end);
     svg.addEventListener('pointercancel', end);
     svg.addEventListener('pointerleave', () => this.#name(null));
@@ -179,25 +174,10 @@ export class PhaseView {
       ` · ${percent(region.share)} of the area`] : [this.#movable ? 'drag the ring, or move it by arrow keys' : '']));
   }
 
-  #list(phase) {
-    const told = phase.regions.slice(0, LISTED).map((one) =>
+  #list() {
+    const told = this.#told.slice(0, LISTED).map((one) =>
       make('li', {title: named(one)}, glyph(one, 18, named(one)), ` ${percent(one.share)}`));
-    const more = phase.regions.length - told.length;
+    const more = this.#told.length - told.length;
     replace(this.places.list, ...told, more > 0 ? make('li', {class: 'grey', text: `and ${more} more`}) : null);
   }
-}
-
-function outlinePath(points) {
-  return `M${points.map(([x, y]) => `${x.toFixed(2)} ${y.toFixed(2)}`).join('L')}Z`;
-}
-
-/** The names of what varies, and a square's scales. */
-function axes(phase) {
-  if (phase.shape === 'ternary') {
-    return ['left', 'right', 'top'].map((corner, at) => make('span', {class: `corner ${corner}`, text: phase.terms[at]}));
-  }
-  const ends = phase.window.map((value) => make('small', {text: fixed(value, Number.isInteger(value) ? 0 : 1)}));
-  const scale = (name, term) => make('span', {class: name}, ends[0].cloneNode(true),
-    make('span', {text: `weight of ${term}`}), ends[1].cloneNode(true));
-  return [scale('below', phase.terms[0]), scale('beside', phase.terms[1])];
 }

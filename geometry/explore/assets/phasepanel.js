@@ -36,7 +36,7 @@ export class PhasePanel {
 
   /** Ask for the diagram if it is looked at and is another by now. */
   async follow() {
-    if (this.page.state.get('tab') !== 'phase' || !this.#answer) return;
+    if (this.page.state.get('tab') !== 'phase' || !this.#answer || this.#view.dragging) return;
     this.#offer();
     const {state} = this.page;
     const vary = state.get('vary');
@@ -61,8 +61,7 @@ export class PhasePanel {
 
   /** Draw anew: pictures came. */
   redraw() {
-    this.#drawn = '';
-    this.follow();
+    this.#view.repaint();
   }
 
   /** What the diagram depends on: all but the weights that it shows, of which the signs count in a triangle. */

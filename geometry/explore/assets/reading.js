@@ -26,6 +26,8 @@ export class Reading {
       this.read();
     });
     find('loop').addEventListener('click', () => this.again());
+    find('between').addEventListener('input', () => page.state.set({between: find('between').value}));
+    find('between').maxLength = page.limits.between ?? 120;
     const most = page.limits.steps ?? 8;
     replace(find('steps'), ...Array.from({length: most}, (_, at) => make('option', {value: at + 1, text: String(at + 1)})));
     find('steps').value = String(Math.min(6, most));
@@ -37,7 +39,7 @@ export class Reading {
     const {state, heads} = this.page;
     if (state.get('tab') !== 'lens') return;
     const head = heads.get(state.get('head'));
-    for (const id of ['prompt', 'loop', 'steps']) find(id).disabled = !head.model;
+    for (const id of ['prompt', 'between', 'loop', 'steps']) find(id).disabled = !head.model;
     if (!head.model) {
       this.#key = '';
       this.#loop.clear();
@@ -46,6 +48,7 @@ export class Reading {
     }
     if (!state.get('prompt')) state.set({prompt: FIRST});
     find('prompt').value = state.get('prompt');
+    find('between').value = state.get('between');
     this.read();
   }
 
@@ -76,7 +79,8 @@ export class Reading {
   async again() {
     this.#loop.clear('asking …');
     try {
-      const answer = await this.#retry.ask({...this.#question(), steps: find('steps').value});
+      const between = this.page.state.get('between');
+      const answer = await this.#retry.ask({...this.#question(), between, steps: find('steps').value});
       if (!answer) return;
       this.#answer = answer;
       await this.#loop.show(answer);
