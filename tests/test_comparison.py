@@ -246,7 +246,7 @@ def test_rows_of_another_length_are_compared_without_aligning(make_head) -> None
     record = found.to_dict()
     assert record["alignment"] is record["cosine_before"] is None
     assert record["drift"] == record["moved"] == []
-    assert any("Rows of 16 and 24 numbers: no cosines" in note for note in found.notes)
+    assert any("rows of 16 and 24 numbers: no cosines" in note for note in found.notes)
     assert all(len(one.values) == one.n for one in found.neighbours.by_kind.values())
     assert "Rows of 16 and 24 numbers: neighbours' Jaccard index 1.000, by chance 0.016" in texts(found)
     with pytest.raises(OptionError, match="align was asked of rows of 16 and 24 numbers; an orthogonal map needs"):
