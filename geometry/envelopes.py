@@ -36,21 +36,23 @@ def upper_lines(heights: Float64[np.ndarray, " rows"], slopes: Float64[np.ndarra
     """Return who is highest among the lines heights + slopes·a, for every a from −∞ to ∞, in closed form."""
     if not len(heights):
         return []
-    at = int(np.lexsort((np.arange(len(heights)), -heights, slopes))[0])
-    segments, start = [], -np.inf
+    rows = np.arange(len(heights))
+    flattest = rows[slopes == slopes.min()]
+    at = int(flattest[np.argmax(heights[flattest])])
+    segments, start, steeper = [], -np.inf, rows
     while True:
-        steeper = np.flatnonzero(slopes > slopes[at])
+        steeper = steeper[slopes[steeper] > slopes[at]]
         if not len(steeper):
             segments.append(Segment(at, start, np.inf))
             return segments
         crossings = (heights[at] - heights[steeper]) / (slopes[steeper] - slopes[at])
+        stop = float(crossings.min())
         # where several cross at once the steepest is ahead right behind the crossing
-        best = np.lexsort((steeper, -slopes[steeper], crossings))[0]
-        stop = float(crossings[best])
+        first = steeper[crossings == stop]
         if stop > start:
             segments.append(Segment(at, start, stop))
             start = stop
-        at = int(steeper[best])
+        at = int(first[np.argmax(slopes[first])])
 
 
 def upper_curves(

@@ -1,6 +1,7 @@
 """The application: which question is answered by whom, and in what order."""
 
 import json
+import os
 import sys
 import traceback
 from collections import defaultdict
@@ -91,8 +92,10 @@ class Desk:
         parameters = read_parameters(query, allowed)
         volume = self.shelf.get(parameters.text("head"))
         async with self._turn(path, volume, slow, gone):
-            crew = self._slow if slow else self._quick
-            answer = await crew.do(lambda: _worked(volume, lambda: work(volume, parameters)))
+            if slow:
+                answer = await self._slow.do(lambda: _worked(volume, lambda: work(volume, parameters)))
+            else:
+                answer = await self._quick.do(lambda: _worked(volume, lambda: _quickly(work, volume, parameters)))
         return _without_paths(volume, answer)
 
     async def atlas(self, query: bytes, gone: Gone) -> File:
@@ -134,17 +137,23 @@ class Desk:
 
     def warm_up(self) -> None:
         """Ask every head of moderate size its example, so that nobody who types waits for what is computed once."""
-        from geometry.why.options import HULL_NUMBERS
-
         for volume in self.shelf:
             volume.to_dict()
-            if volume.head.vocab * volume.head.dim > HULL_NUMBERS:
+            if not volume.is_small:
                 continue
             for space in volume.spaces:
                 try:
                     answers.land(volume, Parameters({"q": volume.example, "space": space}), self.planes)
                 except GeometryError:
                     break
+
+
+def _quickly(work: Work, volume: Volume, parameters: Parameters) -> Answer:
+    """Answer without waiting for other threads of one's own: on a busy machine they cost more than small products."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1 if volume.is_small else os.cpu_count() or 1)
+    return work(volume, parameters)
 
 
 def _worked(volume: Volume, work: Callable[[], T]) -> T:

@@ -14,6 +14,7 @@ from geometry.errors import CheckpointError, GeometryError, TokenError
 from geometry.explore.refusals import RefusedError
 from geometry.head import SMALL_DIM, Head, open_head
 from geometry.maps.rows import FEWEST_POINTS
+from geometry.why.options import HULL_NUMBERS
 
 EXAMPLES = (
     "sea + horse + emoji", "sea + horse + prefix", "sea + horse", "king - man + woman", "fire + 0.5*water + emoji",
@@ -42,6 +43,11 @@ class Volume:
     def is_local(self) -> bool:
         """Whether it was opened by a path, so that a command has to run beside it."""
         return self.typed.startswith("./")
+
+    @property
+    def is_small(self) -> bool:
+        """Whether an answer about it takes milliseconds."""
+        return self.head.vocab * self.head.dim <= HULL_NUMBERS
 
     @cached_property
     def spaces(self) -> tuple[SpaceName, ...]:

@@ -13,7 +13,7 @@ from geometry.explore.planes import Planes, composite
 from geometry.explore.shelf import Volume
 from geometry.products import residual_view
 from geometry.vacancy import Vacancy, VacancyModel, find_vacancy, fit_vacancies
-from geometry.why.options import HULL_NUMBERS, WhyOptions
+from geometry.why.options import WhyOptions
 
 KEPT = 6
 """Fits kept, one a head and space."""
@@ -33,8 +33,7 @@ class Vacancies:
         direction = float(sum(term.weight for term in concept.terms if term.kind == "direction"))
         try:
             model = self._fit(volume, asked.space).asked_with(direction)
-            small = volume.head.vocab * volume.head.dim <= HULL_NUMBERS
-            found = find_vacancy(model, concept, hull=small)
+            found = find_vacancy(model, concept, hull=volume.is_small)
         except GeometryError as error:
             return {"vacancy": None, "reason": str(error)}
         copied = copy_why(
