@@ -29,6 +29,7 @@ function begin(told) {
   page.map = new MapPanel(state, connection, () => {
     page.sum.redraw();
     page.sum.phase.redraw();
+    page.reading.redraw();
   });
   page.sum = new Sum(page);
   page.reading = new Reading(page);

@@ -20,6 +20,8 @@ export class LensView {
 
   /** @param {object} answer of /api/lens */
   show(answer) {
+    const [place, focused] = [this.#current, this.places.table.contains(document.activeElement)];
+    const same = this.#answer === answer;
     this.#answer = answer;
     const layers = answer.cells.length;
     const rows = [];
@@ -33,8 +35,13 @@ export class LensView {
     const table = make('table', {'aria-label': 'first token by layer and position'},
       make('tbody', {}, ...rows), make('tfoot', {}, make('tr', {}, make('th', {text: 'layer'}), ...feet)));
     table.addEventListener('keydown', (event) => this.#walk(event));
-    replace(this.places.table, make('div', {class: 'scroll', tabindex: -1}, table), scaleLine());
-    this.#tell(layers - 1, answer.positions.length - 1);
+    const scroll = make('div', {class: 'scroll', tabindex: -1}, table);
+    replace(this.places.table, scroll, scaleLine());
+    scroll.scrollLeft = scroll.scrollWidth; // the last position says what comes next
+    this.#current = [0, 0];
+    if (same) this.#tell(...place);
+    else this.#tell(layers - 1, answer.positions.length - 1);
+    if (focused) this.#cells[this.#current[0]][this.#current[1]].focus();
   }
 
   /** Say something instead of a table. */

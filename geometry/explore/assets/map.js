@@ -1,10 +1,11 @@
 /* global Scatter */
 /** The map beside the card: the head's emoji on a plane, the sum among them, and the emoji that is not there. */
 
-import {Away, NOT_YET, Refused, Subject} from './api.js';
+import {Away, NOT_YET, Refused} from './api.js';
 import {debounced, find} from './dom.js';
 import {MapGroups} from './groups.js';
 import {MapSearch} from './mapsearch.js';
+import {MapSource} from './mapsource.js';
 import {trustText, viewOf, viewText} from './mapview.js';
 import {MapStrip} from './strip.js';
 import {useSheet} from './sprites.js';
@@ -19,8 +20,7 @@ export class MapPanel {
   #places = new Map();
   #answer = null;
   #ghost = null;
-  #subject = new Subject('/api/map');
-  #known = new Map();
+  #source = new MapSource();
   #strip = new MapStrip(find('strip'));
   #search;
   #groups;
@@ -59,18 +59,16 @@ export class MapPanel {
     if (this.#shown === key) return;
     this.#tell('loading the map …');
     try {
-      const data = await this.#get(head, space, wanted);
+      const data = await this.#source.get(head, space, wanted);
       if (data === null) return;
       if (data !== NOT_YET) return this.#show(data, wanted, key);
-      const meanwhile = await this.#get(head, space, 'pca');
-      if (meanwhile === null) return;
-      if (meanwhile !== NOT_YET && this.#data !== meanwhile) this.#show(meanwhile, 'pca', [head, space, 'pca'].join(' '));
-      this.#tell('UMAP is being drawn; this is PCA');
+      await this.#standIn(head, space, 'UMAP is being drawn; this is PCA');
       setTimeout(() => {
         if ([this.state.get('head'), this.state.get('space'), this.state.get('map')].join(' ') === key) this.load();
       }, AGAIN);
     } catch (error) {
       if (error instanceof Away) this.connection.lost('map', () => this.load());
+      else if (error instanceof Refused && wanted === 'umap') this.#standIn(head, space, `this is PCA; ${error.message}`);
       else if (error instanceof Refused) this.none(error.message);
       else throw error;
     }
@@ -119,12 +117,18 @@ export class MapPanel {
     if (at !== undefined) this.#scatter?.focus(at);
   }
 
-  async #get(head, space, method) {
-    const key = [head, space, method].join(' ');
-    if (this.#known.has(key)) return this.#known.get(key);
-    const answer = await this.#subject.ask({head, space, method});
-    if (answer !== null && answer !== NOT_YET) this.#known.set(key, answer);
-    return answer;
+  /** Show PCA in UMAP's place, and say why. */
+  async #standIn(head, space, why) {
+    try {
+      const data = await this.#source.get(head, space, 'pca');
+      if (data === null) return;
+      if (this.#data !== data) this.#show(data, 'pca', [head, space, 'pca'].join(' '));
+      this.#tell(why);
+    } catch (error) {
+      if (error instanceof Refused) this.none(error.message);
+      else if (error instanceof Away) this.connection.lost('map', () => this.load());
+      else throw error;
+    }
   }
 
   #drop() {

@@ -15,6 +15,7 @@ export class PhaseView {
   #plane = null;
   #regions = [];
   #told = [];
+  #remarks = [];
   #cells = null;
   #at = null;
   #movable = false;
@@ -43,6 +44,7 @@ export class PhaseView {
     this.#at = phase.at;
     this.#draw(phase);
     this.#told = phase.regions;
+    this.#remarks = [phase.exact ? '' : `read off a grid, step ${phase.grid_step.toPrecision(2)}`, phase.degenerate];
     this.#list();
     this.#name(null);
   }
@@ -178,6 +180,7 @@ export class PhaseView {
     const told = this.#told.slice(0, LISTED).map((one) =>
       make('li', {title: named(one)}, glyph(one, 18, named(one)), ` ${percent(one.share)}`));
     const more = this.#told.length - told.length;
-    replace(this.places.list, ...told, more > 0 ? make('li', {class: 'grey', text: `and ${more} more`}) : null);
+    replace(this.places.list, ...told, more > 0 ? make('li', {class: 'grey', text: `and ${more} more`}) : null,
+      ...this.#remarks.filter(Boolean).map((text) => make('li', {class: 'grey', text})));
   }
 }

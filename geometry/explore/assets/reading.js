@@ -15,6 +15,7 @@ export class Reading {
   #view = new LensView({table: find('lens-table'), cell: find('lens-cell')});
   #loop = new LoopView(find('attempts'));
   #answer = null;
+  #read = null;
   #key = '';
 
   /** @param {{state: object, connection: object, heads: Map<string, object>, limits: object}} page */
@@ -52,6 +53,11 @@ export class Reading {
     this.read();
   }
 
+  /** Draw anew: pictures came. */
+  redraw() {
+    if (this.#read && this.#key) this.#view.show(this.#read);
+  }
+
   /** Read the prompt, unless it was just read. */
   async read() {
     const question = this.#question();
@@ -66,6 +72,7 @@ export class Reading {
       if (!answer) return;
       this.#answer = answer;
       hideFault(find('prompt-fault'));
+      this.#read = answer;
       this.#view.show(answer);
       replace(find('lens-notes'), ...answer.notes.map((note) => make('li', {text: note})));
       find('lens-table').classList.remove('stale');
