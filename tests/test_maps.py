@@ -154,7 +154,7 @@ def test_what_is_put_on_a_umap_lies_where_umap_learn_puts_it(folded: geo.Head, u
     from umap import UMAP
 
     rows = unit(folded.rows(umap.ids)).astype(np.float32)
-    peer = UMAP(n_neighbors=15, min_dist=0.8, spread=1.5, metric="cosine", random_state=0, n_jobs=1).fit(rows)
+    peer = UMAP(n_neighbors=15, min_dist=0.3, spread=1.5, metric="cosine", random_state=0, n_jobs=1).fit(rows)
     ours = Placer(answers_of(rows.astype(np.float64)), peer.embedding_.astype(np.float64), 15, umap._placer.curve)
     new = unit(rows[::8] + 0.03 * np.random.default_rng(0).normal(size=rows[::8].shape)).astype(np.float32)
     found, theirs = ours.place(new.astype(np.float64)), []

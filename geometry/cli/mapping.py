@@ -61,7 +61,7 @@ def map_(
     space: Annotated[SpaceName | None, typer.Option(help=f"Where rows are taken; {DEFAULT_SPACE} by default.")] = None,
     keep_undertrained: KeepOption = False,
     neighbors: Annotated[int, typer.Option(help="Nearest points that UMAP holds on to, itself counted.")] = 15,
-    min_dist: Annotated[float, typer.Option(help="How near UMAP lets points come.")] = 0.8,
+    min_dist: Annotated[float, typer.Option(help="How near UMAP lets points come.")] = 0.3,
     spread: Annotated[float, typer.Option(help="How far UMAP spreads the picture.")] = 1.5,
     seed: Annotated[int, typer.Option(help="Of UMAP, and of the trust figures' sample.")] = 0,
     stored: Annotated[

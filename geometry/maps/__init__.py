@@ -24,7 +24,7 @@ def emoji_map(
     space: SpaceName | None = None,
     keep_undertrained: bool = False,
     neighbors: int = 15,
-    min_dist: float = 0.8,
+    min_dist: float = 0.3,
     spread: float = 1.5,
     seed: int = 0,
 ) -> EmojiMap:

@@ -32,7 +32,8 @@ def headline(found: "geometry.maps.record.EmojiMap") -> str:
     if found.composites:
         one, *more = found.composites
         others = f" (and {len(more)} more)" if more else ""
-        near = " ".join(shown(found, place) for place in one.nearest[:3].tolist())
+        others_near = [place for place in one.nearest.tolist() if place not in one.terms]
+        near = " ".join(shown(found, place) for place in others_near[:3])
         return (
             f"{one.expression}  →  {one.winner_text.strip() or 'nothing'}{others}; nearest among {what(found)}: {near}"
         )
@@ -69,33 +70,33 @@ def provenance(found: "geometry.maps.record.EmojiMap") -> str:
 
 
 def tables(found: "geometry.maps.record.EmojiMap") -> tuple[Table, ...]:
-    """Return the sums, where there are any, and the groups."""
-    title = (headline(found), provenance(found))
+    """Return the groups, and one table for each sum."""
     groups = _groups(found)
-    if not found.composites:
-        return (Table(title, groups.columns, groups.rows, groups.notes),)
-    return _composites(found, title), groups
+    title = (headline(found), provenance(found))
+    return (Table(title, groups.columns, groups.rows, groups.notes), *(_sum(found, one) for one in found.composites))
 
 
-def _composites(found: "geometry.maps.record.EmojiMap", title: tuple[str, ...]) -> Table:
-    rows = []
-    for one in found.composites:
-        near = "  ".join(
-            f"{score:.2f} {shown(found, place)}"
-            for place, score in zip(one.nearest[:TOLD].tolist(), one.similarities[:TOLD].tolist(), strict=True)
-        )
-        at = f"{one.point[0]:.2f}, {one.point[1]:.2f}"
-        rows.append((one.expression, at, f"{one.beside:.0%}", dotted(one.winner_text) or "–", near))
-    columns = (
-        Column("sum", "left"), Column("lies at"), Column("beside"), Column("lands on", "left"),
-        Column("nearest in full dimension, by cosine similarity", "left"),
-    )  # fmt: skip
-    metric = found.composites[0].metric
-    note = (
-        f"lands on: the first by {metric} that is neither input nor variant, among {found.settings['among']}. beside: "
-        f"share of its {len(found.composites[0].nearest)} nearest that lie nearest to it in the picture"
+def _sum(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Placed") -> Table:
+    kept, k = round(one.beside * len(one.nearest)), len(one.nearest)
+    winner = one.winner_text.strip() or "nothing but its own inputs"
+    x, y = one.point.tolist()
+    title = (
+        f"{one.expression}  →  {winner}",
+        f"by {one.metric} among {found.settings['among']}; drawn at {x:.2f}, {y:.2f}, where {kept} of its {k} nearest "
+        "lie nearest too",
     )
-    return Table(title, columns, tuple(rows), (note,))
+    rows = tuple(
+        (
+            str(rank), f"{score:.3f}", found.names[place] or found.groups[place].replace("_", " "),
+            "term" if place in one.terms else "", str(found.ids[place]), shown(found, place),
+        )
+        for rank, (place, score) in enumerate(zip(one.nearest.tolist(), one.similarities.tolist(), strict=True), 1)
+    )  # fmt: skip
+    columns = (
+        Column("rank"), Column("cosine similarity"), Column("name or kind", "left"), Column("", "left"), Column("id"),
+        Column("token", "left"),
+    )  # fmt: skip
+    return Table(title, columns, rows[:TOLD])
 
 
 def _groups(found: "geometry.maps.record.EmojiMap") -> Table:
