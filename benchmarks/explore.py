@@ -21,7 +21,7 @@ import numpy as np
 import geometry as geo
 from geometry.choices import DEFAULT_SPACE
 from geometry.errors import GeometryError
-from geometry.explore.app import Desk
+from geometry.explore.desk import Desk
 from geometry.explore.serving import bind, make_server
 from geometry.explore.shelf import open_shelf
 from geometry.tables import Column, Table
@@ -113,7 +113,7 @@ def explore_rows(spec: str, *, umap: bool) -> list[tuple[str, ...]]:
     name = f"{spec}, {head.vocab:,} × {head.dim:,}"
     return [
         *_rows(f"{name}: /api/land", landed, product),
-        *_rows(f"{name}: /api/phase behind it", phased, product),
+        *_rows(f"{name}: /api/phase", phased, product),
         ("    explain() itself, median", f"{1e3 * direct:.1f} ms", f"{direct / product:.0f}", ""),
         ("    bare product of all rows with 3 vectors", f"{1e3 * product:.2f} ms", "1", ""),
     ]

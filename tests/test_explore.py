@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from test_expressions import TREES
 
 import geometry as geo
+from geometry.checkpoint import hub
 from geometry.errors import CheckpointError, ExpressionError, OptionError, TokenError
 from geometry.explore import limits, planes, shelf
-from geometry.explore.app import Desk
+from geometry.explore.desk import Desk
 from geometry.explore.files import files
 from geometry.explore.guards import HEADERS
 from geometry.explore.parameters import read_parameters
@@ -593,7 +594,6 @@ def test_a_browser_that_goes_away_in_mid_answer_leaves_the_server_up(client: Cli
 def test_stale_questions_are_not_answered(client: Client, monkeypatch):
     """Who gave up while others had their turn is not computed for."""
     begun, may_end, asked = threading.Event(), threading.Event(), []
-    own = shelf.Volume.why_no_model
 
     def slow(volume: Any, parameters: Any) -> dict[str, Any]:
         asked.append(parameters.text("prompt"))
@@ -601,7 +601,6 @@ def test_stale_questions_are_not_answered(client: Client, monkeypatch):
         assert may_end.wait(30)
         return {}
 
-    assert own is not None
     monkeypatch.setattr(client.desk, "lenses", SimpleNamespace(lens=slow, retry=slow))
     request = "GET /api/lens?prompt={} HTTP/1.1\r\nHost: localhost\r\n\r\n"
     lines = []
@@ -655,7 +654,7 @@ def test_turns_are_bounded():
 
 
 def test_a_fault_of_ours_is_one_line_and_the_server_stays(client: Client, monkeypatch, capfd):
-    monkeypatch.setattr("geometry.explore.answers.explain", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("geometry.explore.sums.explain", lambda *_, **__: 1 / 0)
     status, answer = client.ask("/api/land", q="sea + 0.123*fox")
     assert status == 500
     assert answer["error"].startswith("ZeroDivisionError on the server")
@@ -693,6 +692,27 @@ def test_heads_that_are_not_here(spec: str, says: str, monkeypatch, tmp_path: Pa
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(CheckpointError, match=says):
         open_shelf([spec])
+
+
+def test_a_head_that_was_fetched_before_is_opened_by_its_commit(composing: "geo.Head", monkeypatch):
+    folder, commit = composing.opened.checkpoint.folder, "0" * 40
+    cache = SimpleNamespace(
+        commit_of=lambda name: (commit, ""), find=lambda kind, name, at: (kind, at) == ("heads", commit)
+    )
+    opened: list[str] = []
+
+    def open_kept(spec: str) -> "geo.Head":
+        opened.append(spec)
+        return geo.open_head(folder)
+
+    monkeypatch.setattr(hub, "user_caches", lambda: [cache])
+    monkeypatch.setattr(shelf, "open_head", open_kept)
+    (volume,) = open_shelf(["org/model"])
+    assert (opened, volume.typed) == ([f"org/model@{commit}"], "org/model")
+    monkeypatch.setattr(hub, "user_caches", list)
+    monkeypatch.setattr(hub, "find_snapshot", lambda name: folder)
+    open_shelf(["org/model"])
+    assert opened[1:] == [str(folder)]
 
 
 def test_a_port_in_use_is_one_line(client: Client):

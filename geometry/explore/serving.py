@@ -18,7 +18,7 @@ from geometry.progress import tell
 if TYPE_CHECKING:
     import uvicorn
 
-    import geometry.explore.app
+    import geometry.explore.desk
 
 INSTALL = "pip install 'unembedding-geometry[explore]'"
 
@@ -93,13 +93,13 @@ def url_of(listening: socket.socket, host: str) -> str:
     return f"http://{f'[{name}]' if ':' in name else name}:{listening.getsockname()[1]}/"
 
 
-def make_server(desk: "geometry.explore.app.Desk", host: str) -> "uvicorn.Server":
+def make_server(desk: "geometry.explore.desk.Desk", host: str) -> "uvicorn.Server":
     """Return a server that is not running yet, for a socket that listens on a host."""
     import uvicorn
 
-    from geometry.explore.app import serve_desk
+    from geometry.explore.app import make_app
 
-    app = serve_desk(desk, names_of(host), any_address=not is_loopback(host))
+    app = make_app(desk, names_of(host), any_address=not is_loopback(host))
     # what it logs of connections is nobody's business; a fault of ours is told by the application
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, http="h11", ws="none", lifespan="off", server_header=False,
@@ -122,7 +122,7 @@ def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, br
         GeometryError: A head cannot be opened, the port is in use, or the server's packages are missing.
     """
     check_installed()
-    from geometry.explore.app import Desk
+    from geometry.explore.desk import Desk
 
     with bind(host, port) as listening, suppress(KeyboardInterrupt):  # uvicorn ends cleanly, and raises it again
         desk, url = Desk(open_shelf(specs)), url_of(listening, host)

@@ -6,11 +6,11 @@ from typing import Any
 
 import geometry
 from geometry.errors import GeometryError
-from geometry.explore.answers import concept_of, read_sum
 from geometry.explore.copying import copy_why
 from geometry.explore.parameters import Parameters
 from geometry.explore.planes import Planes, composite
 from geometry.explore.shelf import Volume
+from geometry.explore.sums import concept_of, read_sum
 from geometry.products import residual_view
 from geometry.vacancy import Vacancy, VacancyModel, find_vacancy, fit_vacancies
 from geometry.why.options import WhyOptions
