@@ -64,7 +64,7 @@ def test_mistakes_are_one_line(drawn: tuple[Path, str], tmp_path: Path):
     one_line(run("map", "-o", "map.gif"), "the file 'map.gif' arrived; expected a name that ends in .parquet, .html, ")
     one_line(run("map", "-o", "absent/map.parquet"), "there is no folder 'absent'")
     one_line(run("map", "-o", "absent/map.png"), "there is no folder 'absent'")
-    one_line(run("map", "sea", "--from", stored, "--seed", "3"), "--from arrived together with --seed, expressions")
+    one_line(run("map", "sea", "--from", stored, "--seed", "3"), "--from arrived together with expressions, --seed")
     one_line(run("map", "--points"), "--points arrived without --json")
     one_line(run("map", "--from", "absent.parquet"), "'absent.parquet' is not there")
     one_line(run("map", "--from", stored, "-H", "organism-bytes"), "head organism-bytes of fingerprint")

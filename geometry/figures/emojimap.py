@@ -258,7 +258,7 @@ class _Map:
         size = BODY + 1 if bold else BODY
         self.room.take((x, y, 0.2, 0.2))
         width = sum(run_width(run, size, bold=bold) for run in runs(name))
-        at = write_beside(self.room, (x, y), width + 0.06, size * _LINE / 72, 0.1, anyway=True)
+        at = write_beside(self.room, (x, y), width + 0.06, size * _LINE / 72, 0.14, anyway=True)
         assert at is not None
         left = at[0] - width / 2
         for run in runs(name):
