@@ -35,7 +35,7 @@ from geometry.explore.parameters import read_parameters
 from geometry.explore.planes import Planes
 from geometry.explore.refusals import GoneError, RefusedError
 from geometry.explore.rewriting import read_weights, reweighted, rewrite, summands
-from geometry.explore.serving import bind, make_server, names_of
+from geometry.explore.serving import bind, make_server, names_of, opened_up, url_of
 from geometry.explore.shelf import Shelf, open_shelf
 from geometry.explore.turns import Turns
 from geometry.expressions import parse
@@ -85,9 +85,10 @@ class Client:
         return answer
 
 
-def _serve(volumes: Shelf) -> Iterator[Client]:
+def _serve(volumes: Shelf, host: str = "127.0.0.1") -> Iterator[Client]:
+    """Serve as if on a host, whatever it is, to this machine alone."""
     desk, listening = Desk(volumes), bind("127.0.0.1", 0)
-    server = make_server(desk, "127.0.0.1")
+    server = make_server(desk, host)
     running = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     running.start()
     yield Client(listening.getsockname()[1], desk)
@@ -170,15 +171,16 @@ def test_a_phase_diagram_is_whys_in_colours(client: Client, composing: "geo.Head
 
 
 def test_a_head_with_a_bias_has_a_grid_and_no_map(make_head):
-    folder = make_head(model_type="phi").opened.checkpoint.folder
+    folder = make_head(model_type="phi", with_tokenizer=False).opened.checkpoint.folder
     desk = Desk(open_shelf([str(folder)]))
-    told = desk.questions()["/api/phase"][1](desk.shelf.default, read_parameters(b"q=sea%20-%20horse", ("q",)))
-    grid = np.array(told["phase"]["grid"])
-    assert grid.shape == (121, 121)
-    assert 0 <= grid.min() <= grid.max() < len(told["phase"]["regions"])
-    landed = desk.questions()["/api/land"][1](desk.shelf.default, read_parameters(b"q=sea%20-%20horse", ("q",)))
+    asked = read_parameters(b"q=%231%20-%20%232", ("q",))
+    told = desk.questions()["/api/phase"][1](desk.shelf.default, asked)["phase"]
+    grid = np.array(told["grid"])
+    assert (grid.shape, told["exact"], told["grid_step"]) == ((121, 121), False, 4 / 120)
+    assert 0 <= grid.min() <= grid.max() < len(told["regions"])
+    landed = desk.questions()["/api/land"][1](desk.shelf.default, asked)
     assert landed["winner"]["by_bias"] != 0
-    assert landed["composite"]["pca"] is not None or not desk.shelf.default.maps
+    assert landed["composite"]["pca"] is None
 
 
 def test_the_row_that_is_missing_is_whys(client: Client, composing: "geo.Head"):
@@ -428,7 +430,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("expression", HOSTILE)
 def test_hostile_expressions_are_answered_in_one_line(client: Client, expression: str):
-    for path in ("/api/land", "/api/phase", "/api/vacancy"):
+    for path in ("/api/land", "/api/phase"):
         status, answer = client.ask(path, q=expression)
         assert status in (200, 400)
         if status == 400:
@@ -541,6 +543,10 @@ def test_nothing_but_get(client: Client, method: str):
 
 
 def test_names_accepted():
+    with bind("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        assert url_of(listening, "0.0.0.0") == f"http://localhost:{port}/"
+        assert url_of(listening, "::1") == f"http://[::1]:{port}/"
     assert names_of("127.0.0.1") == {"127.0.0.1", "localhost", "::1"}
     assert names_of("0.0.0.0") == {"127.0.0.1", "localhost", "::1", socket.gethostname().lower()}
 
@@ -578,7 +584,7 @@ def test_questions_at_the_same_time_get_their_own_answers(client: Client):
         return weight, client.get("/api/land", q="sea + horse", weights=f"1,{weight}")["expression"]
 
     with ThreadPoolExecutor(16) as many:
-        for weight, expression in many.map(ask, range(2, 34)):
+        for weight, expression in many.map(ask, range(2, 18)):
             assert expression == f"sea + {weight}*horse"
 
 
@@ -743,20 +749,15 @@ def test_the_command_serves_until_it_is_interrupted(composing: "geo.Head"):
     assert process.stderr.read() == ""
 
 
-def test_what_listening_elsewhere_opens_up_is_said(composing: "geo.Head"):
-    process, line = _start("-H", str(composing.opened.checkpoint.folder), "--host", "0.0.0.0")
-    try:
-        assert line.startswith("note: everyone who reaches this machine on port")
-        assert "nothing else of it can be read" in line
-        assert socket.gethostname().lower() in line
-        assert process.stderr is not None
-        port = int(process.stderr.readline().split("localhost:")[1].split("/")[0])
-        by_address = Client(port, Desk(Shelf([])))
-        assert by_address.raw("/api/heads", headers={"Host": "10.1.2.3:1"})[0] == 200
-        assert by_address.raw("/api/heads", headers={"Host": "evil.example"})[0] == 400
-    finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+def test_what_listening_elsewhere_opens_up(composing: "geo.Head"):
+    line = opened_up("0.0.0.0", 8750)
+    assert line.startswith("everyone who reaches this machine on port 8750 can ask these heads")
+    assert "nothing else of it can be read" in line
+    assert socket.gethostname().lower() in line
+    for client in _serve(open_shelf([str(composing.opened.checkpoint.folder)]), host="0.0.0.0"):
+        assert client.raw("/assets/scatter.js", headers={"Host": "10.1.2.3:1"})[0] == 200
+        assert client.raw("/assets/scatter.js", headers={"Host": f"{socket.gethostname()}:8750"})[0] == 200
+        assert client.raw("/assets/scatter.js", headers={"Host": "evil.example"})[0] == 400
 
 
 def test_without_the_extra_it_says_what_to_type():

@@ -128,7 +128,7 @@ def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, br
         desk, url = Desk(open_shelf(specs)), url_of(listening, host)
         server = make_server(desk, host)
         if not is_loopback(host):
-            tell(_opened_up(host, listening.getsockname()[1]))
+            tell(opened_up(host, listening.getsockname()[1]))
         threading.Thread(target=desk.warm_up, name="warm-up", daemon=True).start()
         sys.stderr.write(f"{', '.join(volume.name for volume in desk.shelf)} at {url}  (Ctrl-C ends it)\n")
         sys.stderr.flush()
@@ -137,7 +137,7 @@ def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, br
         server.run(sockets=[listening])
 
 
-def _opened_up(host: str, port: int) -> str:
+def opened_up(host: str, port: int) -> str:
     """Say what listening elsewhere than on loopback opens up, and to whom."""
     return (
         f"everyone who reaches this machine on port {port} can ask these heads and use its processor; nothing else of "
