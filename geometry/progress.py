@@ -53,6 +53,19 @@ def fetching(label: str, *, total: int, done: int = 0) -> Iterator[Callable[[int
         yield lambda count: bar.advance(task, count)
 
 
+@contextmanager
+def waiting(label: str) -> Iterator[None]:
+    """Show that something goes on whose end cannot be told, where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    with Console(stderr=True).status(Text(label)):
+        yield
+
+
 def tell(note: str) -> None:
     """Say something on standard error that a person should know while waiting."""
     sys.stderr.write(f"note: {note}\n")

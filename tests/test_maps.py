@@ -1,14 +1,17 @@
 """The map of tokens: exact neighbours, planes and layouts that repeat, and how far they can be trusted."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from head_factory import HeadFactory
 
 import geometry as geo
 from geometry.errors import GeometryError
-from geometry.figures.emojimap import push_apart
+from geometry.figures.apart import Room, push_apart, write_beside
 from geometry.linalg import unit
-from geometry.maps import EmojiMap, emoji_map
+from geometry.maps import EmojiMap, emoji_map, read_map
 from geometry.maps.neighbors import nearest_points, one_thread
 from geometry.maps.placing import Placer, membership
 from geometry.maps.planes import principal_plane
@@ -257,6 +260,154 @@ def test_rows_that_are_not_finite_are_no_points(make_head: HeadFactory):
     assert np.isfinite(found.points).all()
     bare = emoji_map(make_head(rows, with_tokenizer=False), method="pca", among="all")
     assert (bare.texts[0], bare.kinds[0], bare.names[0]) == ("#0", "token", "")
+
+
+# Files
+
+
+def _same(one: EmojiMap, other: EmojiMap) -> None:
+    assert one.to_dict(points=True) == other.to_dict(points=True)
+    assert np.array_equal(one.points, other.points)
+    assert one.figure is not None
+    assert str(one) == str(other)
+
+
+@pytest.mark.parametrize("name", ["plane", "umap"])
+def test_a_map_is_read_as_it_was_written(name: str, folded: geo.Head, tmp_path: Path, request: pytest.FixtureRequest):
+    found = request.getfixturevalue(name)
+    found.write(tmp_path / "m.parquet")
+    found.write(tmp_path / "again.parquet")
+    assert (tmp_path / "m.parquet").read_bytes() == (tmp_path / "again.parquet").read_bytes()
+    alone = read_map(tmp_path / "m.parquet")
+    _same(found, alone)
+    query = folded.concept("fish + sun").vector[None]
+    with pytest.raises(GeometryError, match="read from a file without its head; give read_map"):
+        alone.place(query)
+    np.testing.assert_allclose(read_map(tmp_path / "m.parquet", folded).place(query), found.place(query), atol=1e-9)
+
+
+def test_a_stored_map_is_a_table_for_anyone(plane: EmojiMap, tmp_path: Path):
+    import pandas as pd
+
+    plane.write(tmp_path / "m.parquet")
+    frame = pd.read_parquet(tmp_path / "m.parquet")
+    assert len(frame) == 1328 + 2
+    assert set(frame.columns) < set(plane.to_frame().columns)
+    assert frame.text[frame.is_composite].tolist() == [SUM, "🐟 + sun"]
+    fish = frame[frame.text == "🐟"].iloc[0]
+    assert (fish["name"], fish["group"], fish["bytes"]) == ("fish", "Animals & Nature", "f09f909f")
+    assert len(fish.nearest) == len(fish.similarities) == 10
+    assert (plane.to_frame().fingerprint == plane.head.fingerprint).all()
+
+
+def _spoilt(plane: EmojiMap, folder: Path, spoil) -> Path:
+    """A stored map with something wrong in it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    plane.write(folder / "m.parquet")
+    table = spoil(pq.read_table(folder / "m.parquet"), pa)
+    pq.write_table(table, folder / "spoilt.parquet")
+    return folder / "spoilt.parquet"
+
+
+def _with(name: str, row: int, value):
+    def spoil(table, pa):
+        values = table.column(name).to_pylist()
+        values[row] = value
+        place = table.column_names.index(name)
+        return table.set_column(place, table.field(name), pa.array(values, table.field(name).type))
+
+    return spoil
+
+
+def _facts(**changed):
+    def spoil(table, pa):
+        facts = json.loads(table.schema.metadata[b"geometry"])
+        return table.replace_schema_metadata({b"geometry": json.dumps(facts | changed)})
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (_with("x", 3, float("nan")), "x is nan instead of a number"),
+        (_with("y", 3, None), "y is None instead of a number"),
+        (_with("similarities", 0, [float("inf")] * 10), "similarities is inf"),
+        (_with("nearest", 0, [1] * 10), "it is damaged (KeyError: 1)"),
+        (_with("nearest", 0, [7000]), "a row has not 10 nearest"),
+        (_with("id", 0, 7999), "its ids are not in ascending order"),
+        (_with("id", 0, None), "a point has no id"),
+        (_with("text", 0, None), "text is None instead of text"),
+        (_with("is_composite", 0, None), "a row does not say whether it is a sum"),
+        (_with("winner", -1, 5), "it is damaged"),
+        (lambda table, pa: table.drop_columns(["norm"]), "its column 'norm' is nothing instead of double"),
+        (lambda table, pa: table.slice(0, 3), "it has 3 points"),
+        (lambda table, pa: table.replace_schema_metadata({}), "it does not say which head it is of"),
+        (lambda table, pa: table.replace_schema_metadata({b"geometry": b"{"}), "cannot be read as a map"),
+        (lambda table, pa: pa.concat_tables([table] * 40), "rows take"),
+        (_facts(space="rotated"), "its space or method is none"),
+        (_facts(seed=True), "its seed is True"),
+        (_facts(head={"name": "x"}), "it is damaged (KeyError: 'vocab')"),
+        (_facts(trust="high"), "trust is 'high' instead of a number"),
+        (_facts(settings={"among": "emoji"}), "its settings do not say what was mapped"),
+    ],
+)  # fmt: skip
+def test_a_strangers_file_is_one_line(plane: EmojiMap, tmp_path: Path, spoil, said: str):
+    with pytest.raises(GeometryError) as error:
+        read_map(_spoilt(plane, tmp_path, spoil))
+    assert said in str(error.value)
+    assert "spoilt.parquet' cannot be read as a map" in str(error.value)
+
+
+def test_what_is_no_stored_map_is_one_line(plane: EmojiMap, make_head: HeadFactory, tmp_path: Path):
+    (tmp_path / "text.parquet").write_text("no parquet")
+    for path, said in ((tmp_path / "text.parquet", "cannot be read as a map"), (tmp_path / "no", "is not there"),
+                       (tmp_path, "it is no file")):  # fmt: skip
+        with pytest.raises(GeometryError, match=said):
+            read_map(path)
+    plane.write(tmp_path / "m.parquet")
+    with pytest.raises(GeometryError, match=r"of fingerprint .* arrived for a map of organism"):
+        read_map(tmp_path / "m.parquet", make_head())
+    for path, said in ((tmp_path / "m.csv", "ends in .parquet"), (tmp_path / "no" / "m.parquet", "there is no folder")):
+        with pytest.raises(GeometryError, match=said):
+            plane.write(path)
+    assert {path.name for path in tmp_path.iterdir()} <= {"heads", "text.parquet", "m.parquet"}
+
+
+# The figure
+
+
+def test_the_figure_tells_what_is_seen(folded: geo.Head):
+    found = emoji_map(folded, [SUM, "🐟 + sun"], method="pca", around=40)
+    figure = found.figure()
+    written = {text.get_text() for axes in figure.axes for text in axes.texts}
+    told = " ".join(written)
+    assert SUM in written  # beside its diamond
+    assert {"·sea", "·horse", "Animals & Nature"} <= written
+    assert "emoji pushed apart where" in told
+    caption = " ".join(text.get_text() for text in figure.texts)
+    assert f"trustworthiness {found.trust:.3f}" in " ".join(caption.split())
+    assert folded.fingerprint in caption
+
+
+def test_texts_take_the_place_that_hides_least_and_never_each_other():
+    room = Room(4.0, 2.0)
+    room.cover((2.6, 1.0, 0.8, 0.4))
+    assert write_beside(room, (2.0, 1.0), 0.6, 0.15, 0.1) == (1.6, 1.0)  # the right is covered
+    assert write_beside(room, (2.0, 1.0), 0.6, 0.15, 0.1) == (1.6, 1.175)  # the left is taken, below it is covered
+    full = Room(1.0, 0.2)
+    assert write_beside(full, (0.5, 0.1), 0.9, 0.18, 0.1) is None
+    assert write_beside(full, (0.5, 0.1), 0.9, 0.18, 0.1, anyway=True) is not None
+
+
+def test_pictures_are_pushed_from_what_is_held_and_by_their_own_width():
+    points = np.array([[0.0, 0.0], [0.05, 0.0], [1.0, 1.0], [1.02, 1.0]])
+    moved = push_apart(points, np.array([0.2, 0.6, 0.2, 0.2]), np.array([False, True, False, False]))
+    np.testing.assert_allclose(moved[1], points[1])
+    assert np.linalg.norm(moved[0] - moved[1]) == pytest.approx(0.4, abs=0.01)
+    assert np.linalg.norm(moved[2] - moved[3]) == pytest.approx(0.2, abs=0.01)
 
 
 # Pushing apart

@@ -17,8 +17,9 @@ from jaxtyping import Float64
 
 from geometry.errors import OptionError
 from geometry.hubness.question import Nearest
+from geometry.progress import waiting
 
-SHOWN_FROM_POINTS = 3_000
+SHOWN_FROM_POINTS = 1_000
 """Fewer points are laid out before a bar could be read."""
 
 REACH = 10.0
@@ -103,8 +104,9 @@ def _umap() -> Iterator[Any]:
     """Load umap-learn, which takes seconds the first time, without its warnings, and keep it to one thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import numba
-        from umap import umap_
+        with waiting("loading umap-learn"):
+            import numba
+            from umap import umap_
 
         before = numba.get_num_threads()
         numba.set_num_threads(1)
