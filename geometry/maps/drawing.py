@@ -77,14 +77,14 @@ def _lines(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Pl
 
 
 def _legend(found: "geometry.maps.record.EmojiMap") -> list[LegendLine]:
-    entries = []
+    entries: list[LegendLine] = []
+    if len(found.shares) == 2:
+        return entries
     for share in found.shares[:-1]:
         places = np.flatnonzero(np.array(found.groups) == share.group)
         middle = np.median(found.points[places], axis=0)
         token = places[((found.points[places] - middle) ** 2).sum(axis=1).argmin()]
         note = f"{share.n:,} · {share.own:.0%}, by chance {share.chance:.0%}"
-        if len(found.shares) == 2:
-            note = f"{share.n:,}"
         name = share.group.replace("_", " ")
         entries.append(LegendLine(color_of(share.group), found.texts[int(token)], name, note))
     return entries
