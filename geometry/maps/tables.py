@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     import geometry.maps.record
 
 METHOD_WORDS = {"umap": "UMAP", "pca": "the first two principal components"}
+_NOUNS = {"emoji": "emoji", "words": "words", "all": "tokens"}
+
 TOLD = 5
 """Nearest points that a table names."""
 
 
 def what(found: "geometry.maps.record.EmojiMap") -> str:
     """Return what lies on a map, such as ``1,328 emoji``."""
-    among = str(found.settings["among"])
-    nouns = {"emoji": "emoji", "words": "words", "all": "tokens"}
     mixed = found.settings["around"] is not None and len(set(found.kinds)) > 1
-    return f"{len(found.ids):,} {'tokens' if mixed else nouns[among]}"
+    return f"{len(found.ids):,} {'tokens' if mixed else _NOUNS[found.settings['among']]}"
 
 
 def headline(found: "geometry.maps.record.EmojiMap") -> str:
@@ -82,7 +82,7 @@ def _sum(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Plac
     x, y = one.point.tolist()
     title = (
         f"{one.expression}  →  {winner}",
-        f"by {one.metric} among {found.settings['among']}; drawn at {x:.2f}, {y:.2f}, where {kept} of its {k} nearest "
+        f"by {one.metric} among {_NOUNS[found.settings['among']]}; drawn at {x:.2f}, {y:.2f}, where {kept} of its {k} nearest "
         "lie nearest too",
     )
     rows = tuple(
@@ -100,11 +100,11 @@ def _sum(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Plac
 
 
 def _groups(found: "geometry.maps.record.EmojiMap") -> Table:
-    rows = [(one.group, f"{one.n:,}", f"{one.own:.2f}", f"{one.chance:.2f}") for one in found.shares]
-    if len(rows) == 2:
-        rows = rows[:1]
-    columns = (Column("group", "left"), Column("n"), Column("own group"), Column("by chance"))
     drawn = f"drawn by {METHOD_WORDS[found.method]}: {trust_words(found)}"
+    if len(found.shares) == 2:  # one group and all: nothing to share
+        return Table((), (), (), (drawn, *found.notes))
+    rows = [(one.group, f"{one.n:,}", f"{one.own:.2f}", f"{one.chance:.2f}") for one in found.shares]
+    columns = (Column("group", "left"), Column("n"), Column("own group"), Column("by chance"))
     meant = (
         f"own group: share of the {found.nearest.shape[1]} nearest in full dimension that are of the group; by chance: "
         "the mean over all permutations of the groups"
