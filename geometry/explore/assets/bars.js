@@ -99,7 +99,8 @@ class Row {
     this.#token = candidate;
     this.name.textContent = named(candidate);
     this.value.textContent = fixed(candidate.score);
-    const told = parts.filter((part) => part.value !== 0).map((part) => `${part.label ?? 'bias'} ${signed(part.value)}`);
+    const told = parts.filter((part) => part.value !== 0)
+      .map((part) => `${part.label ?? 'bias'} ${signed(part.value)}`);
     this.button.setAttribute('aria-label', `${named(candidate)}, score ${fixed(candidate.score)}: ${told.join(', ')}`);
     this.button.title = told.join('   ');
     this.#stack(parts, scale);

@@ -32,7 +32,8 @@ export function regionGlyph(region, [width, height]) {
 /** The names of what varies, and a square's scales. */
 export function axes(phase) {
   if (phase.shape === 'ternary') {
-    return ['left', 'right', 'top'].map((corner, at) => make('span', {class: `corner ${corner}`, text: phase.terms[at]}));
+    return ['left', 'right', 'top'].map((corner, at) =>
+      make('span', {class: `corner ${corner}`, text: phase.terms[at]}));
   }
   const ends = phase.window.map((value) => make('small', {text: fixed(value, Number.isInteger(value) ? 0 : 1)}));
   const scale = (name, term) => make('span', {class: name}, ends[0].cloneNode(true),

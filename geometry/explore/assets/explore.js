@@ -4,6 +4,7 @@ import {Away, ask} from './api.js';
 import {Connection} from './connection.js';
 import {find, make, replace} from './dom.js';
 import {MapPanel} from './map.js';
+import {count} from './numbers.js';
 import {Reading} from './reading.js';
 import {State} from './state.js';
 import {Sum} from './sum.js';
@@ -73,7 +74,8 @@ function applyState(page) {
   replace(find('space'), ...spaces.map((space) => make('option', {value: space, text: space})));
   find('space').value = state.get('space');
   find('among').value = state.get('among');
-  find('origin').textContent = `${head.name} · ${head.fingerprint} · ${head.vocab.toLocaleString('en')} × ${head.dim} · ${head.spelling}`;
+  const size = `${count(head.vocab)} × ${head.dim}`;
+  find('origin').textContent = [head.name, head.fingerprint, size, head.spelling].join(' · ');
   showExamples(page, head);
   if (head.maps) page.map.load();
   else page.map.none('This head holds too few emoji as single tokens for a map of them.');

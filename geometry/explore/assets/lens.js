@@ -1,4 +1,4 @@
-/** The lens: what every layer would say at every position, coloured by how sure it is; arrows walk through the cells. */
+/** The lens: what every layer would say at every position, coloured by how sure it is; arrows walk about. */
 
 import {arrow, make, replace} from './dom.js';
 import {chance, clamp, fixed} from './numbers.js';
@@ -51,7 +51,8 @@ export class LensView {
   }
 
   #cell(layer, column, first) {
-    const cell = make('td', {tabindex: -1, 'aria-label': `layer ${layer}, ${this.#after(column)}: ${first.text.trim()} ${chance(first.probability)}`},
+    const told = `layer ${layer}, ${this.#after(column)}: ${first.text.trim()} ${chance(first.probability)}`;
+    const cell = make('td', {tabindex: -1, 'aria-label': told},
       glyph(first, 24, ''));
     [cell.style.background, cell.style.color] = colors(first.probability);
     const tell = () => this.#tell(layer, column);
@@ -76,7 +77,8 @@ export class LensView {
     this.#current = [layer, column];
     const entropy = this.#answer.entropy[layer][column];
     replace(this.places.cell,
-      make('p', {}, make('b', {text: `layer ${layer}`}), ` ${this.#after(column)}`, make('span', {class: 'grey', text: ` · entropy ${fixed(entropy)} nats`})),
+      make('p', {}, make('b', {text: `layer ${layer}`}), ` ${this.#after(column)}`,
+        make('span', {class: 'grey', text: ` · entropy ${fixed(entropy)} nats`})),
       make('ol', {}, ...this.#answer.cells[layer][column].map(topRow)));
   }
 
@@ -89,7 +91,8 @@ function topRow(one) {
   const fill = make('i');
   fill.style.width = `${100 * one.probability}%`;
   const name = nameOf(one.id);
-  return make('li', {}, make('span', {class: 'what'}, glyph(one, 20, name || undefined), name ? make('small', {class: 'grey', text: ` ${name}`}) : null),
+  const told = name ? make('small', {class: 'grey', text: ` ${name}`}) : null;
+  return make('li', {}, make('span', {class: 'what'}, glyph(one, 20, name || undefined), told),
     make('span', {class: 'rail', 'aria-hidden': 'true'}, fill),
     make('span', {class: 'value', text: chance(one.probability)}));
 }

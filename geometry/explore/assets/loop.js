@@ -36,11 +36,12 @@ function attempt(one) {
   const picture = said ? glyph(said, 44, said.name) : make('span', {class: 'nothing', text: '–'});
   const moved = one.moved ? ` · turned ${fixed(one.moved.degrees, 1)}° from the last try` : '';
   const wrote = [one.text, said?.text ?? '', one.behind].join('');
+  const more = wrote.trim() && wrote.trim() !== said?.text;
   return make('li', {},
     make('span', {class: 'number', text: String(one.step)}), picture,
     make('div', {},
       make('p', {}, make('b', {text: said?.name ?? 'no emoji'}),
         make('span', {class: 'grey', text: ` · P ${chance(one.probability)}${moved}`})),
-      wrote.trim() && wrote.trim() !== said?.text ? make('p', {class: 'small grey'}, 'wrote ', ...inked(`“${wrote}”`, 15)) : null,
+      more ? make('p', {class: 'small grey'}, 'wrote ', ...inked(`“${wrote}”`, 15)) : null,
       one.ended ? make('p', {class: 'end', text: one.ended}) : null));
 }

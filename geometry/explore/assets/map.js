@@ -68,9 +68,9 @@ export class MapPanel {
       }, AGAIN);
     } catch (error) {
       if (error instanceof Away) this.connection.lost('map', () => this.load());
-      else if (error instanceof Refused && wanted === 'umap') this.#standIn(head, space, `this is PCA; ${error.message}`);
-      else if (error instanceof Refused) this.none(error.message);
-      else throw error;
+      else if (!(error instanceof Refused)) throw error;
+      else if (wanted === 'umap') this.#standIn(head, space, `this is PCA; ${error.message}`);
+      else this.none(error.message);
     }
   }
 

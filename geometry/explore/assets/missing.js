@@ -1,4 +1,4 @@
-/** The emoji that is not there: the row its name would have, how likely that would win, and what such a number is worth. */
+/** The emoji that is not there: the row its name would have, whether it would win, and what saying so is worth. */
 
 import {make, replace} from './dom.js';
 import {count, fixed, percent, signed} from './numbers.js';
@@ -65,21 +65,26 @@ function caution(told) {
   const worth = brier < base ? `better than always saying ${fixed(observed)} (${fixed(base, 3)})`
     : `no better than always saying ${fixed(observed)} (${fixed(base, 3)})`;
   const others = told.nonsense ? ` ${percent(told.nonsense.reach)} of the nonsense names reach this name’s.` : '';
-  return `P(win) ranks nothing by itself: a row made from a name is likely to win that name’s sum. Its error (Brier) on `
-    + `emoji that exist is ${fixed(brier, 3)}, ${worth}.${others}`;
+  return 'P(win) ranks nothing by itself: a row made from a name is likely to win that name’s sum. '
+    + `Its error (Brier) on emoji that exist is ${fixed(brier, 3)}, ${worth}.${others}`;
 }
 
 function facts(told) {
+  const [r2, shuffled, hull] = [told.r2, told.r2_shuffled, told.hull];
   const rows = [
-    ['R², each family held out', `${fixed(told.r2.value, 3)} [${fixed(told.r2.low, 3)} ${fixed(told.r2.high, 3)}] over ${count(told.n)} emoji`],
-    ['… with the names shuffled', `${fixed(told.r2_shuffled.mean, 3)}, at most ${fixed(told.r2_shuffled.highest, 3)} (p ${told.p_shuffled.toPrecision(2)})`],
+    ['R², each family held out',
+      `${fixed(r2.value, 3)} [${fixed(r2.low, 3)} ${fixed(r2.high, 3)}] over ${count(told.n)} emoji`],
+    ['… with the names shuffled',
+      `${fixed(shuffled.mean, 3)}, at most ${fixed(shuffled.highest, 3)} (p ${told.p_shuffled.toPrecision(2)})`],
     ['length of the row', `${fixed(told.length)}; median emoji ${fixed(told.median_length)}`],
   ];
-  if (told.hull) {
-    rows.push(['λ, out of the hull of all rows', `${signed(told.hull.value, 3)}: percentile ${Math.round(told.hull.percentile_emoji)} of ${told.hull.emoji} emoji, `
-      + `${Math.round(told.hull.percentile_random)} of ${told.hull.random} random rows`]);
+  if (hull) {
+    const among = [`percentile ${Math.round(hull.percentile_emoji)} of ${hull.emoji} emoji`,
+      `${Math.round(hull.percentile_random)} of ${hull.random} random rows`];
+    rows.push(['λ, out of the hull of all rows', `${signed(hull.value, 3)}: ${among.join(', ')}`]);
   }
-  return make('dl', {class: 'facts'}, ...rows.flatMap(([what, value]) => [make('dt', {text: what}), make('dd', {text: value})]));
+  return make('dl', {class: 'facts'},
+    ...rows.flatMap(([what, value]) => [make('dt', {text: what}), make('dd', {text: value})]));
 }
 
 function nearest(list) {

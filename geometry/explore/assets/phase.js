@@ -52,7 +52,7 @@ export class PhaseView {
   /** Draw the pictures anew; the ring stays in the hand that may hold it. */
   repaint() {
     if (!this.#plane) return;
-    replace(this.glyphs, ...this.#regions.map((one) => regionGlyph(one, this.#plane.size)));
+    replace(this.glyphs, ...this.#glyphs());
     this.#list();
   }
 
@@ -94,13 +94,17 @@ export class PhaseView {
     // over the pictures, so that the ring is never hidden by one
     this.svg = draw('svg', {viewBox, class: 'diagram', role: 'group',
       'aria-label': `Which token wins over the weights of ${phase.terms.join(', ')}`}, this.ring);
-    this.glyphs = make('div', {class: 'glyphs', 'aria-hidden': 'true'}, ...this.#regions.map((one) => regionGlyph(one, this.#plane.size)));
+    this.glyphs = make('div', {class: 'glyphs', 'aria-hidden': 'true'}, ...this.#glyphs());
     const cells = this.#cells?.paint(this.#regions.map((one) => one.color)) ?? null;
     replace(this.places.stage,
       make('div', {class: `board ${phase.shape}`}, cells, regions, this.glyphs, this.svg, ...axes(phase)));
     this.point(phase.at);
     this.#listen(this.svg);
     if (hadFocus) this.ring?.focus();
+  }
+
+  #glyphs() {
+    return this.#regions.map((one) => regionGlyph(one, this.#plane.size));
   }
 
   #shapes() {
@@ -119,9 +123,10 @@ export class PhaseView {
   }
 
   #ring(phase) {
-    return draw('g', {class: this.#movable ? 'ring movable' : 'ring', tabindex: this.#movable ? 0 : null,
-      role: 'img', 'aria-label': `this sum, over ${phase.terms.join(', ')}${this.#movable ? '; arrow keys move it' : ''}`,
-    }, draw('circle', {r: 13, class: 'halo'}), draw('circle', {r: 9}), draw('circle', {r: 2.5, class: 'dot'}));
+    const told = `this sum, over ${phase.terms.join(', ')}${this.#movable ? '; arrow keys move it' : ''}`;
+    const kind = this.#movable ? {class: 'ring movable', tabindex: 0} : {class: 'ring'};
+    return draw('g', {...kind, role: 'img', 'aria-label': told},
+      draw('circle', {r: 13, class: 'halo'}), draw('circle', {r: 9}), draw('circle', {r: 2.5, class: 'dot'}));
   }
 
   #listen(svg) {

@@ -47,7 +47,8 @@ export class Triangle {
 
   place(proportions) {
     const sum = proportions.reduce((all, one) => all + one, 0) || 1;
-    return [0, 1].map((axis) => this.outline.reduce((all, corner, at) => all + (proportions[at] / sum) * corner[axis], 0));
+    const mean = (axis) => this.outline.reduce((all, corner, at) => all + (proportions[at] / sum) * corner[axis], 0);
+    return [mean(0), mean(1)];
   }
 
   weights([x, y]) {

@@ -30,7 +30,8 @@ export class Reading {
     find('between').addEventListener('input', () => page.state.set({between: find('between').value}));
     find('between').maxLength = page.limits.between ?? 120;
     const most = page.limits.steps ?? 8;
-    replace(find('steps'), ...Array.from({length: most}, (_, at) => make('option', {value: at + 1, text: String(at + 1)})));
+    const counts = Array.from({length: most}, (_, at) => String(at + 1));
+    replace(find('steps'), ...counts.map((one) => make('option', {value: one, text: one})));
     find('steps').value = String(Math.min(6, most));
     copyButtons(find('copy-lens'), () => this.#answer);
   }

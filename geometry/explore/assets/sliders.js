@@ -32,8 +32,9 @@ export class Sliders {
   show(terms, typed, key, labels) {
     if (key !== this.#key || terms.length !== this.#rows.length) {
       this.#key = key;
-      this.#rows = terms.map((term, at) => new Row(term, typed[at], at,
-        labels.includes(term.label) ? termColor(labels.indexOf(term.label)) : 'var(--grey)', () => this.#onMove(this.weights)));
+      const color = ({label}) => (labels.includes(label) ? termColor(labels.indexOf(label)) : 'var(--grey)');
+      const move = () => this.#onMove(this.weights);
+      this.#rows = terms.map((term, at) => new Row(term, typed[at], at, color(term), move));
       replace(this.#box, ...this.#rows.map((row) => row.box));
       return;
     }
@@ -57,7 +58,8 @@ class Row {
       title: 'double click or Backspace: as typed'});
     this.input.style.setProperty('--color', color);
     this.share = (value) => `${(100 * (clamp(value, -reach, reach) + reach)) / (2 * reach)}%`;
-    this.box = make('div', {class: 'slider'}, make('label', {for: id, text: term.label}), this.input, this.output);
+    const label = make('label', {for: id, text: term.label, title: term.label});
+    this.box = make('div', {class: 'slider'}, label, this.input, this.output);
     this.#write(term.weight);
     const move = () => { this.#tell(); onMove(); };
     this.input.addEventListener('input', () => { this.#held = true; this.own = null; move(); });

@@ -3,7 +3,8 @@
 export const TABS = ['why', 'phase', 'missing', 'lens'];
 
 const DEFAULTS = {
-  head: '', q: '', space: '', among: 'all', tab: 'why', map: 'umap', prompt: '', between: ' no, the seahorse emoji is', vary: '', hide: '', find: '', view: '',
+  head: '', q: '', space: '', among: 'all', tab: 'why', vary: '', map: 'umap', hide: '', find: '', view: '',
+  prompt: '', between: ' no, the seahorse emoji is',
 };
 const CHOICES = {tab: TABS, map: ['umap', 'pca'], among: ['all', 'words', 'emoji']};
 const PAUSE = 200; // browsers refuse an address that changes more often than some hundred times in half a minute

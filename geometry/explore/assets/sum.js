@@ -5,14 +5,16 @@ import {Bars} from './bars.js';
 import {copyButtons} from './copy.js';
 import {debounced, find, make, replace} from './dom.js';
 import {hideFault, showFault} from './fault.js';
-import {missingIsComing, showMissing} from './missing.js';
+import {MissingPanel} from './missingpanel.js';
 import {PhasePanel} from './phasepanel.js';
 import {Sliders} from './sliders.js';
-import {dotted, glyph, inked} from './sprites.js';
+import {glyph, inked} from './sprites.js';
 import {WinnerCard, inputsLine} from './winner.js';
 
 const TYPING = 60;
+const PAUSING = 150;
 const RESTING = 500;
+const SLOW = 250;
 const BUSY = new Set([429, 503]);
 
 export class Sum {
@@ -21,9 +23,7 @@ export class Sum {
   #weights = null;
   #written = [];
   #land = new Subject('/api/land');
-  #vacancy = new Subject('/api/vacancy');
-  #missingOf = '';
-  #missing = null;
+  #asking = 0;
 
   /**
    * @param {{state: object, map: object, connection: object}} page
@@ -41,7 +41,9 @@ export class Sum {
     const typing = debounced(() => this.ask(), TYPING);
     this.input.addEventListener('input', () => { this.#type(this.input.value); typing(); });
     find('ask').addEventListener('submit', (event) => { event.preventDefault(); this.ask(); });
-    this.rest = debounced(() => { this.phase.follow(); this.#seekMissing(); }, RESTING);
+    this.pause = debounced(() => this.phase.follow(), PAUSING);
+    this.missing = new MissingPanel(page);
+    this.rest = debounced(() => { if (this.#answer) this.missing.follow(this.#answer); }, RESTING);
   }
 
   /** Take the expression from the state, as after a reload. */
@@ -71,11 +73,17 @@ export class Sum {
       this.#empty();
       return;
     }
+    const slow = setTimeout(() => find('ask').classList.add('busy'), SLOW);
+    this.#asking += 1;
     try {
       const answer = await this.#land.ask(this.#question(), {patient});
       if (answer) this.#show(answer);
     } catch (error) {
       this.#fail(error);
+    } finally {
+      clearTimeout(slow);
+      this.#asking -= 1;
+      if (!this.#asking) find('ask').classList.remove('busy');
     }
   }
 
@@ -86,14 +94,14 @@ export class Sum {
     if (!this.#answer) return;
     this.#show(this.#answer);
     if (this.#answer.composite[this.page.map.method]) return;
-    this.#missingOf = '';
+    this.missing.forget();
     this.ask();
   }
 
   /** The answer that is looked at, with its command and its Python. */
   #copied() {
     const {state} = this.page;
-    const looked = {phase: this.phase.answer, missing: this.#missing}[state.get('tab')];
+    const looked = {phase: this.phase.answer, missing: this.missing.answer}[state.get('tab')];
     return looked?.command && looked.expression === this.#answer?.expression ? looked : this.#answer;
   }
 
@@ -117,7 +125,7 @@ export class Sum {
     find('hello').hidden = true;
     find('card').classList.remove('stale');
     this.page.onAnswer(answer);
-    this.page.state.set({q: answer.expression === answer.given.trim() || !this.#weights ? answer.given.trim() : answer.expression});
+    this.page.state.set({q: this.#weights ? answer.expression : answer.given.trim()});
     if (this.#weights && document.activeElement !== this.input) this.input.value = answer.expression;
     const labels = labelsOf(answer);
     this.card.show(answer);
@@ -131,12 +139,15 @@ export class Sum {
     replace(find('inputs'), ...inputsLine(answer.inputs));
     replace(find('notes'), ...answer.notes.map((note) => make('li', {}, ...inked(note, 15))));
     this.page.map.place(answer);
+    if (another) this.missing.forget();
+    this.pause();
     this.rest();
   }
 
   #cascade(texts) {
     const told = texts.slice(1).flatMap((text) => [' ', glyph({text}, 20), ' ']);
-    replace(find('cascade'), ...(told.length ? [make('span', {class: 'grey', text: 'with each winner’s family gone, one after the other: '}), ...told] : []));
+    const lead = make('span', {class: 'grey', text: 'with each winner’s family gone, one after the other: '});
+    replace(find('cascade'), ...(told.length ? [lead, ...told] : []));
   }
 
   #empty() {
@@ -160,28 +171,6 @@ export class Sum {
     if (this.#answer?.head !== this.page.state.get('head')) this.#empty();
     showFault(find('fault'), error, this.#typed);
     find('card').classList.add('stale');
-  }
-
-  async #seekMissing() {
-    const [box, answer] = [find('panel-missing'), this.#answer];
-    if (!answer) return;
-    const asked = {head: this.page.state.get('head'), q: answer.expression, space: this.page.state.get('space')};
-    const key = Object.values(asked).join('\n');
-    if (key === this.#missingOf) return;
-    this.#missingOf = key;
-    if (!box.hasChildNodes()) missingIsComing(box);
-    try {
-      const found = await this.#vacancy.ask(asked);
-      if (!found) return;
-      this.#missing = found;
-      showMissing(box, found);
-      this.page.map.haunt(found.vacancy ? found : null);
-    } catch (error) {
-      this.#missingOf = '';
-      if (error instanceof Away) this.page.connection.lost('vacancy', () => this.#seekMissing());
-      else if (error instanceof Refused) showMissing(box, {vacancy: null, reason: error.message});
-      else throw error;
-    }
   }
 }
 
