@@ -7,6 +7,7 @@ BIN := .venv/bin
 
 demo: .venv/.installed
 	@$(BIN)/geometry snap "sea + horse + emoji" --exclude-inputs --null
+	@$(BIN)/geometry map "sea + horse + emoji" "seahorse + emoji" --around 150 -o seahorse.png >/dev/null
 
 test: .venv/.tools
 	$(BIN)/pytest -n 2

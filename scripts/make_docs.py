@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args, get_origin
 
 from families_page import families
+from typer import Context
 from typer.models import ArgumentInfo
 
 from geometry.cli import app
@@ -50,7 +51,8 @@ def commands() -> str:
         assert function is not None
         lines += ["", f"## geometry {command.name or function.__name__}", "", inspect.getdoc(function) or "", ""]
         lines += ["| option | default | what |", "|---|---|---|"]
-        lines += [describe_parameter(one) for one in inspect.signature(function).parameters.values()]
+        parameters = inspect.signature(function).parameters.values()
+        lines += [describe_parameter(one) for one in parameters if one.annotation is not Context]
     return "\n".join(lines) + "\n"
 
 
