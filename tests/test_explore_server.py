@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -29,6 +30,7 @@ from geometry.checkpoint import hub
 from geometry.errors import CheckpointError, ExpressionError, OptionError, TokenError
 from geometry.explore import limits, planes, shelf
 from geometry.explore.desk import Desk
+from geometry.explore.drawing import Draughtsman
 from geometry.explore.files import files
 from geometry.explore.guards import HEADERS
 from geometry.explore.parameters import read_parameters
@@ -211,15 +213,14 @@ def test_a_map_is_what_its_page_has(client: Client, composing: "geo.Head"):
     assert client.ask("/api/map", method="tsne")[0] == 400
 
 
-def test_a_umap_is_drawn_aside_and_asked_for_again(client: Client, composing: "geo.Head", monkeypatch):
-    may_draw, own = threading.Event(), emoji_map
+def test_a_umap_is_drawn_aside_and_asked_for_again(client: Client, monkeypatch):
+    may_draw = threading.Event()
 
-    def slow(head: Any, **options: Any) -> Any:
-        if options["method"] == "umap":
-            assert may_draw.wait(30)
-        return own(head, **{**options, "method": "pca"})
+    def draw(self: Draughtsman, volume: Any, space: Any) -> Any:
+        assert may_draw.wait(30)
+        return emoji_map(volume.head, method="pca", space=space)
 
-    monkeypatch.setattr("geometry.maps.emoji_map", slow)
+    monkeypatch.setattr(Draughtsman, "draw", draw)
     monkeypatch.setattr(client.desk, "planes", Planes())
     assert client.ask("/api/map", method="umap") == (202, {"state": "drawing"})
     assert client.get("/api/land", q=SEAHORSE)["composite"]["umap"] is None
@@ -231,17 +232,51 @@ def test_a_umap_is_drawn_aside_and_asked_for_again(client: Client, composing: "g
     assert client.get("/api/land", q=SEAHORSE)["composite"]["umap"] is not None
 
 
-def test_a_umap_that_fails_says_so_and_is_not_begun_again(composing: "geo.Head", monkeypatch):
-    volume = open_shelf([str(composing.opened.checkpoint.folder)]).default
-    monkeypatch.setattr("geometry.maps.emoji_map", lambda *_, **__: 1 / 0)
-    drawing = Planes()
-    assert drawing.umap(volume, "folded") is None
-    until = time.monotonic() + 20
-    while drawing._drawing:
+def _drawn(drawing: Planes, volume: Any) -> Any:
+    """The UMAP once it is there."""
+    until = time.monotonic() + 120
+    while (found := drawing.umap(volume, "folded")) is None:
         assert time.monotonic() < until
+        time.sleep(0.05)
+    return found
+
+
+def test_a_umap_that_fails_says_so_and_is_not_begun_again(composing: "geo.Head", monkeypatch):
+    volume, begun = open_shelf([str(composing.opened.checkpoint.folder)]).default, []
+    monkeypatch.setattr(Draughtsman, "draw", lambda *_: begun.append(1) or 1 / 0)
+    drawing = Planes()
     for _ in range(2):
         with pytest.raises(RefusedError, match="ZeroDivisionError"):
-            drawing.umap(volume, "folded")
+            _drawn(drawing, volume)
+    assert len(begun) == 1
+
+
+def test_what_the_other_process_says_is_heard(make_head, monkeypatch):
+    volume = open_shelf([str(make_head(with_tokenizer=False).opened.checkpoint.folder)]).default
+    with pytest.raises(RefusedError, match="words and text need one"):
+        Draughtsman().draw(volume, "folded")
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(RefusedError, match="the UMAP of 0 was not drawn: status 1"):
+        Draughtsman().draw(volume, "folded")
+
+
+@pytest.mark.slow
+def test_a_umap_drawn_elsewhere_is_the_same(composing: "geo.Head"):
+    volume = open_shelf([str(composing.opened.checkpoint.folder)]).default
+    found, own = _drawn(Planes(), volume), emoji_map(composing, space="folded")
+    assert np.array_equal(found.points, own.points)
+    vector = volume.head.in_space("folded").concept(SEAHORSE).vector[None]
+    assert np.array_equal(found.place(vector), own.place(vector))
+
+
+@pytest.mark.slow
+def test_what_is_drawn_is_left_when_the_server_ends(composing: "geo.Head"):
+    volume, drawing = open_shelf([str(composing.opened.checkpoint.folder)]).default, Planes()
+    assert drawing.umap(volume, "folded") is None
+    time.sleep(1)
+    drawing.close()
+    with pytest.raises(RefusedError, match="was not drawn"):
+        _drawn(drawing, volume)
 
 
 def test_only_so_many_maps_are_kept(composing: "geo.Head", monkeypatch):

@@ -102,7 +102,7 @@ class Lenses:
 
             while len(self._open) >= KEPT:
                 self._open.pop(next(iter(self._open)))
-            found = open_running(volume.spec)
+            found = open_running(volume.source)
         self._open[volume.name] = found
         return found
 

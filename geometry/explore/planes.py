@@ -1,4 +1,4 @@
-"""Maps of the shelf's heads: PCA at once, UMAP by a thread of its own, both kept; and sums put on them."""
+"""Maps of the shelf's heads: PCA at once, UMAP by a process of its own, both kept; and sums put on them."""
 
 import threading
 from collections import OrderedDict
@@ -9,6 +9,7 @@ from jaxtyping import Float64
 
 from geometry.choices import SpaceName
 from geometry.errors import GeometryError
+from geometry.explore.drawing import Draughtsman
 from geometry.explore.refusals import RefusedError
 from geometry.explore.shelf import Volume
 from geometry.search import neighbors
@@ -32,7 +33,7 @@ class Planes:
     def __init__(self) -> None:
         self._drawn: OrderedDict[Key, geometry.maps.EmojiMap | GeometryError] = OrderedDict()
         self._drawing: set[Key] = set()
-        self._lock, self._pencil = threading.Lock(), threading.Lock()
+        self._lock, self._draughtsman = threading.Lock(), Draughtsman()
 
     def pca(self, volume: Volume, space: SpaceName) -> "geometry.maps.EmojiMap":
         """Return the map by principal components, drawn now if it is not there.
@@ -44,7 +45,7 @@ class Planes:
         if found is not None:
             return found
         try:
-            return self._draw(volume, space, "pca")
+            return self._project(volume, space)
         except GeometryError as error:
             self._keep((volume.name, space, "pca"), error)
             raise
@@ -75,6 +76,10 @@ class Planes:
         except GeometryError:
             return {"umap": None, "pca": None}
 
+    def close(self) -> None:
+        """Leave what is being drawn."""
+        self._draughtsman.leave()
+
     def _find(self, key: Key) -> "geometry.maps.EmojiMap | None":
         with self._lock:
             found = self._drawn.get(key)
@@ -87,7 +92,7 @@ class Planes:
     def _draw_aside(self, volume: Volume, space: SpaceName) -> None:
         key: Key = (volume.name, space, "umap")
         try:
-            self._draw(volume, space, "umap")
+            self._keep(key, self._draughtsman.draw(volume, space))
         except GeometryError as error:
             self._keep(key, error)
         except Exception as error:
@@ -96,11 +101,11 @@ class Planes:
             with self._lock:
                 self._drawing.discard(key)
 
-    def _draw(self, volume: Volume, space: SpaceName, method: Method) -> "geometry.maps.EmojiMap":
+    def _project(self, volume: Volume, space: SpaceName) -> "geometry.maps.EmojiMap":
         from geometry.maps import emoji_map
 
-        found: geometry.maps.EmojiMap = emoji_map(volume.head, method=method, space=space)
-        self._keep((volume.name, space, method), found)
+        found: geometry.maps.EmojiMap = emoji_map(volume.head, method="pca", space=space)
+        self._keep((volume.name, space, "pca"), found)
         return found
 
     def _keep(self, key: Key, found: "geometry.maps.EmojiMap | GeometryError") -> None:

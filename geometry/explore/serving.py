@@ -134,7 +134,10 @@ def serve(specs: Sequence[str], *, host: str = "127.0.0.1", port: int = 8750, br
         sys.stderr.flush()
         if browser:
             threading.Timer(0.5, webbrowser.open, [url]).start()
-        server.run(sockets=[listening])
+        try:
+            server.run(sockets=[listening])
+        finally:
+            desk.planes.close()
 
 
 def opened_up(host: str, port: int) -> str:

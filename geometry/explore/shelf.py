@@ -29,13 +29,13 @@ class Volume:
 
     Attributes:
         name: What the page calls it; unlike any other here.
-        spec: What it was opened by.
+        source: What opens it again without asking anybody.
         typed: What a command line has behind ``-H``: a name as given, or of a path its last part.
         head: The head, its rows unread until they are asked for.
     """
 
     name: str
-    spec: str
+    source: str
     typed: str
     head: Head
 
@@ -103,10 +103,10 @@ class Volume:
         from geometry.live.loading import check_installed, find_folder
 
         try:
-            find_folder(self.spec)
+            find_folder(self.source)
             check_installed()
         except CheckpointError as error:
-            return str(error).replace(self.spec, self.name)
+            return str(error).replace(self.source, self.name)
         blocks = any(_IN_BLOCK.search(name) for name in self.head.opened.checkpoint.tensors)
         return "" if blocks else f"{self.name} is a head alone: it has no layers to run"
 
