@@ -153,20 +153,27 @@ def test_a_umap_repeats_and_holds_on_to_exact_neighbours(folded: geo.Head, umap:
 
 @pytest.mark.slow
 def test_what_is_put_on_a_umap_lies_where_umap_learn_puts_it(folded: geo.Head, umap: EmojiMap):
-    """Its own transform draws a few of the others by chance: ours is about as near to the middle of them."""
+    """Its own transform draws a few of the others by chance: ours is in the middle of that, and keeps neighbours."""
     from umap import UMAP
 
-    rows = unit(folded.rows(umap.ids)).astype(np.float32)
+    def kept(at: np.ndarray) -> float:
+        away = ((at[:, None] - peer.embedding_[None]) ** 2).sum(axis=2)
+        drawn = np.argsort(away, axis=1)[:, :10]
+        return float(np.mean([np.isin(a, b).mean() for a, b in zip(near, drawn, strict=True)]))
+
+    rows = unit(folded.rows(emoji_map(folded, [SUM], around=400, method="pca").ids)).astype(np.float32)
     peer = UMAP(n_neighbors=15, min_dist=0.3, spread=1.5, metric="cosine", random_state=0, n_jobs=1).fit(rows)
     ours = Placer(answers_of(rows.astype(np.float64)), peer.embedding_.astype(np.float64), 15, umap._placer.curve)
-    new = unit(rows[::8] + 0.03 * np.random.default_rng(0).normal(size=rows[::8].shape)).astype(np.float32)
+    new = unit(rows[::10] + 0.03 * np.random.default_rng(0).normal(size=rows[::10].shape)).astype(np.float32)
+    near = np.argsort(-(new @ rows.T), axis=1, kind="stable")[:, :10]
     found, theirs = ours.place(new.astype(np.float64)), []
     for peer.transform_seed in range(5):
         theirs.append(np.concatenate([peer.transform(one[None]) for one in new]))
     middle = np.median(theirs, axis=0)
     scatter = np.median(np.linalg.norm(theirs - middle, axis=2))
-    assert np.median(np.linalg.norm(found - middle, axis=1)) < 2.0 * scatter
-    assert scatter < 0.1 * np.ptp(peer.embedding_, axis=0).max()
+    assert np.median(np.linalg.norm(found - middle, axis=1)) < 1.2 * scatter
+    assert scatter < 0.05 * np.ptp(peer.embedding_, axis=0).max()
+    assert kept(found) > np.mean([kept(one) for one in theirs]) - 0.02
 
 
 def test_a_vector_is_drawn_as_strongly_as_umap_learn_draws_it():
