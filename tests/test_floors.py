@@ -129,7 +129,20 @@ def test_the_floors_test_can_fail():
     assert _faults("head", ast.parse("from geometry.landing import land"))
 
 
-HEAVY = ("torch", "faiss", "umap", "transformers", "matplotlib", "sklearn", "pandas", "scipy", "pyarrow", "gguf", "fastapi", "uvicorn")
+HEAVY = (
+    "torch",
+    "faiss",
+    "umap",
+    "transformers",
+    "matplotlib",
+    "sklearn",
+    "pandas",
+    "scipy",
+    "pyarrow",
+    "gguf",
+    "fastapi",
+    "uvicorn",
+)
 NETWORKED = ("huggingface_hub", "httpx", "httpx2", "filelock", "platformdirs")
 SEEN = HEAVY + NETWORKED
 
