@@ -82,8 +82,8 @@ def _sum(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Plac
     x, y = one.point.tolist()
     title = (
         f"{one.expression}  →  {winner}",
-        f"by {one.metric} among {_NOUNS[found.settings['among']]}; drawn at {x:.2f}, {y:.2f}, where {kept} of its {k} nearest "
-        "lie nearest too",
+        f"by {one.metric} among {_NOUNS[found.settings['among']]}; drawn at {x:.2f}, {y:.2f}, where {kept} "
+        f"of its {k} nearest lie nearest too",
     )
     rows = tuple(
         (
