@@ -40,6 +40,7 @@ def test_the_wheel_holds_data_and_grammar_and_answers(tmp_path: Path):
         archive.extractall(tmp_path / "installed")
     assert {"geometry/py.typed", "geometry/expression.lark", "geometry/data/emoji/emoji.tsv"} <= names
     assert "geometry/data/organisms/whole/model.safetensors" in names
+    assert {"geometry/explore/assets/index.html", "geometry/pages/assets/scatter.js", "geometry/maps/page.css"} <= names
     assert not [name for name in names if name.startswith(("tests/", "data/"))]
     done = subprocess.run(
         [sys.executable, "-m", "geometry", "snap", "sea + horse + emoji", "--json"],
