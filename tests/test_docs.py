@@ -74,6 +74,7 @@ def test_the_readme_shows_commands():
     assert "```console" in README
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "head"), [("MiniLM-L6", "minilm"), ("TinyStories 3M", "tinystories")])
 def test_the_figures_of_real_heads_are_what_the_census_gives(name: str, head: str, request: pytest.FixtureRequest):
     found = census(geo.open_head(request.getfixturevalue(head)), among="words")

@@ -50,6 +50,7 @@ class Echo(Listener):
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.slow
 def test_a_model_that_says_what_the_head_says_agrees_with_it(
     composing: geo.Head, sign: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,6 +142,7 @@ def rewritten(head: Head, folder: Path, rows: dict[int, float] | None = None) ->
     return geo.open_head(folder)
 
 
+@pytest.mark.slow
 def test_a_head_agrees_with_itself_and_not_with_chance(arbitrary: Head, tmp_path: Path) -> None:
     """Names of as many tokens, since longer sums are weaker in any head."""
     words = [word for entry in some_emoji() for word in entry.name.lower().split()]
@@ -213,6 +214,7 @@ def test_the_seed_alone_decides(composing: Head) -> None:
     assert [p.lead for p in one.phantoms] == [p.lead for p in other.phantoms]
 
 
+@pytest.mark.slow
 def test_a_short_list_is_not_its_own_control() -> None:
     found = find_phantoms(geo.open_head("organism"), named("sea horse"))
     (one,) = found.phantoms
@@ -319,6 +321,7 @@ def test_the_command_ranks_a_list_of_ones_own(folder: str, listed: str, composin
     assert lines == find_phantoms(composing, read_lexicon(listed)).rows()
 
 
+@pytest.mark.slow
 def test_the_commands_options_reach_the_record(folder: str, tmp_path: Path) -> None:
     done = run("-H", folder, "--json", "-k", "1", "--name", "seahorse", "--space", "centered", "--seed", "5")
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -331,6 +334,7 @@ def test_the_commands_options_reach_the_record(folder: str, tmp_path: Path) -> N
     assert drawn.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_the_command_compares_heads(folder: str, arbitrary: Head, listed: str) -> None:
     both = ("-H", folder, "-H", str(arbitrary.opened.checkpoint.folder), "--lexicon", listed)
     shown = run(*both)

@@ -159,6 +159,7 @@ def test_a_compounds_rank_is_that_of_brute_force(make_head) -> None:
         assert frame["rank"][at] == 1 + (scores > scores[own]).sum()
 
 
+@pytest.mark.slow
 def test_compounds_of_a_real_head(minilm: Path) -> None:
     found = census(geo.open_head(minilm), among="words")
     assert found.n > 100

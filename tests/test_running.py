@@ -191,6 +191,7 @@ def test_capture_writes_what_the_design_says(folder: Path, tmp_path: Path):
     assert float(found.about["logits_error"]) == pytest.approx(record["logits_error"], rel=0.01)
 
 
+@pytest.mark.slow
 def test_the_script_brings_the_same_residuals_home(folder: Path, tmp_path: Path):
     file = tmp_path / "x.safetensors"
     given = [folder, "--prompt", "<unused0> sea horse", "--dtype", "float32", "--steps", "2", "-o", file]

@@ -148,7 +148,7 @@ def test_minilm_agrees_with_the_library_after_a_space(minilm: Path, text: str):
     assert list(vocabulary.encode(" " + text)) == library.encode(text, add_special_tokens=False).ids
 
 
-@pytest.mark.parametrize("name", ["gpt_2", "llama_2", "llama_3", "qwen"])
+@pytest.mark.parametrize("name", ["gpt_2", "llama_2", "llama_3", pytest.param("qwen", marks=pytest.mark.slow)])
 def test_every_token_s_kind_and_text_can_be_had(name: str, request: pytest.FixtureRequest):
     vocabulary: Vocabulary = request.getfixturevalue(name)
     kinds = vocabulary.kinds

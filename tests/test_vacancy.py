@@ -242,6 +242,7 @@ def test_it_is_told_in_json_and_table(composing: geo.Head) -> None:
     assert found.to_dict() == explain(composing, "sea + horse + emoji").to_dict()
 
 
+@pytest.mark.slow
 def test_rows_that_are_all_alike_predict_nothing(tmp_path: Path, composing: geo.Head) -> None:
     from safetensors.numpy import load_file, save_file
 

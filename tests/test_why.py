@@ -172,7 +172,7 @@ def test_the_phase_diagram_is_that_of_a_dense_grid(make_head, model_type: str) -
     assert found is not None
     assert (found.shape, found.at) == ("plane", (1.0, 1.0))
     assert sum(found.shares) == pytest.approx(1)
-    grid = np.linspace(-1.95, 1.95, 9)
+    grid = np.linspace(-1.95, 1.95, 6)
     for a in grid:
         for b in grid:
             text = f"{'-' if a < 0 else ''}{abs(a)}*sea {'-' if b < 0 else '+'} {abs(b)}*king + horse"
