@@ -82,6 +82,7 @@ def test_the_data_are_the_maps(small: EmojiMap):
     np.testing.assert_allclose(points["similarity"], small.similarities, atol=5.1e-4)
     assert [data["groups"][at]["name"] for at in points["group"]] == list(small.groups)
     assert all(re.fullmatch("#[0-9a-f]{6}", one["color"].lower()) for one in data["groups"])
+    assert [one["name"] for one in data["groups"] if one["square"]] == ["word"]
     (one,), (placed,) = sums, small.composites
     assert (one["expression"], one["winner"], one["terms"]) == (placed.expression, placed.winner, list(placed.terms))
     assert data["head"]["fingerprint"] == small.head_facts["fingerprint"]

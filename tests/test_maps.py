@@ -1,7 +1,9 @@
 """The map of tokens: exact neighbours, planes and layouts that repeat, and how far they can be trusted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,14 +11,15 @@ from head_factory import HeadFactory
 
 import geometry as geo
 from geometry.errors import GeometryError
-from geometry.figures.apart import Room, push_apart, write_beside
 from geometry.linalg import unit
 from geometry.maps import EmojiMap, emoji_map, read_map
+from geometry.maps.groups import GROUPS, KINDS, is_kind
 from geometry.maps.neighbors import nearest_points, one_thread
 from geometry.maps.placing import Placer, membership
 from geometry.maps.planes import principal_plane
 from geometry.maps.rows import answers_of
 from geometry.maps.trust import trust_of
+from geometry.tokens.kinds import Kind
 
 SUM = "sea + horse + emoji"
 
@@ -133,6 +136,26 @@ def test_groups_keep_to_themselves_more_than_by_chance(plane: EmojiMap):
     assert every.own == pytest.approx((names[plane.nearest] == names[:, None]).mean())
     assert sum(one.n for one in each) == every.n == 1328
     assert "share its Unicode group, by chance 13%" in emoji_map(plane.head, method="pca").headline()
+
+
+def test_the_headline_names_every_sum_while_there_is_room(plane: EmojiMap):
+    fish, horse = (_winner(plane, at) for at in (1, 0))
+    assert plane.headline() == f"{SUM}  →  {horse} · 🐟 + sun  →  {fish}, among 1,328 emoji"
+    many = replace(plane, composites=plane.composites * 9)
+    assert many.headline().startswith(f"{SUM}  →  {horse} · 🐟 + sun  →  {fish} · ")
+    assert many.headline().endswith(" and 13 more, among 1,328 emoji")
+
+
+def _winner(plane: EmojiMap, at: int) -> str:
+    return plane.texts[plane.composites[at].winner or 0]
+
+
+def test_no_group_or_kind_has_the_colour_of_another():
+    assert len(set(GROUPS.values())) == len(GROUPS)
+    kinds = {name: color for name, color in KINDS.items() if name != "token"}  # alone on its maps
+    assert len({*kinds.values(), *GROUPS.values()}) == len(kinds) + len(GROUPS)
+    assert set(KINDS) == {*get_args(Kind), "token"} - {"emoji"}
+    assert (is_kind("word"), is_kind("Objects"), is_kind("something new")) == (True, False, True)
 
 
 # UMAP
@@ -381,50 +404,3 @@ def test_what_is_no_stored_map_is_one_line(plane: EmojiMap, make_head: HeadFacto
         with pytest.raises(GeometryError, match=said):
             plane.write(path)
     assert {path.name for path in tmp_path.iterdir()} <= {"heads", "text.parquet", "m.parquet"}
-
-
-# The figure
-
-
-def test_the_figure_tells_what_is_seen(folded: geo.Head):
-    found = emoji_map(folded, [SUM, "🐟 + sun"], method="pca", around=40)
-    figure = found.figure()
-    written = {text.get_text() for axes in figure.axes for text in axes.texts}
-    told = " ".join(written)
-    assert SUM in written  # beside its diamond
-    assert {"·sea", "·horse", "Animals & Nature"} <= written
-    assert "emoji pushed apart where" in told
-    caption = " ".join(text.get_text() for text in figure.texts)
-    assert f"trustworthiness {found.trust:.3f}" in " ".join(caption.split())
-    assert folded.fingerprint in caption
-
-
-def test_texts_take_the_place_that_hides_least_and_never_each_other():
-    room = Room(4.0, 2.0)
-    room.cover((2.6, 1.0, 0.8, 0.4))
-    assert write_beside(room, (2.0, 1.0), 0.6, 0.15, 0.1) == (1.6, 1.0)  # the right is covered
-    assert write_beside(room, (2.0, 1.0), 0.6, 0.15, 0.1) == (1.6, 1.175)  # the left is taken, below it is covered
-    full = Room(1.0, 0.2)
-    assert write_beside(full, (0.5, 0.1), 0.9, 0.18, 0.1) is None
-    assert write_beside(full, (0.5, 0.1), 0.9, 0.18, 0.1, anyway=True) is not None
-
-
-def test_pictures_are_pushed_from_what_is_held_and_by_their_own_width():
-    points = np.array([[0.0, 0.0], [0.05, 0.0], [1.0, 1.0], [1.02, 1.0]])
-    moved = push_apart(points, np.array([0.2, 0.6, 0.2, 0.2]), np.array([False, True, False, False]))
-    np.testing.assert_allclose(moved[1], points[1])
-    assert np.linalg.norm(moved[0] - moved[1]) == pytest.approx(0.4, abs=0.01)
-    assert np.linalg.norm(moved[2] - moved[3]) == pytest.approx(0.2, abs=0.01)
-
-
-# Pushing apart
-
-
-def test_pushing_apart_moves_little_and_always_the_same():
-    points = np.random.default_rng(0).uniform(0, 4, size=(200, 2))
-    moved = push_apart(points, 0.2)
-    apart = np.linalg.norm(moved[:, None] - moved[None], axis=2) + np.eye(200)
-    assert (apart < 0.19).sum() < 10
-    assert np.abs(moved - points).max() < 0.5
-    assert np.array_equal(moved, push_apart(points, 0.2))
-    assert len(push_apart(points[:1], 0.2)) == 1

@@ -85,9 +85,10 @@ class Room:
         inside = min(rows[0], columns[0]) >= 0 and rows[1] <= len(self.taken) and columns[1] <= self.taken.shape[1]
         return inside and not self.taken[slice(*rows), slice(*columns)].any()
 
-    def covers(self, box: Box) -> int:
-        """How many cells would be covered that are better left as they are."""
-        return int(self._part(self.covered, box).sum())
+    def covers(self, box: Box) -> float:
+        """The share of a box, 0 to 1, that is better left as it is."""
+        part = self._part(self.covered, box)
+        return float(part.mean()) if part.size else 0.0
 
     def take(self, box: Box) -> None:
         """Let nothing more be written there."""
@@ -108,7 +109,14 @@ class Room:
 
 
 def write_beside(
-    room: Room, at: tuple[float, float], width: float, height: float, away: float, *, anyway: bool = False
+    room: Room,
+    at: tuple[float, float],
+    width: float,
+    height: float,
+    away: float,
+    *,
+    covering: float = 1.0,
+    anyway: bool = False,
 ) -> tuple[float, float] | None:
     """Take the place for a text next to a point that covers least, and return its middle; None where none is free.
 
@@ -116,11 +124,12 @@ def write_beside(
         at: the point.
         width, height: of the text.
         away: how far from the point its edge stays.
+        covering: the share of the place, 0 to 1, that may be covered already.
         anyway: where none is free take one all the same, inside.
     """
     nearest = _around(at, width, height, away)
     for boxes in (nearest, *(_around(at, width, height, far * away) for far in (3.0, 6.0) if anyway)):
-        free = [box for box in boxes if room.is_free(box)]
+        free = [box for box in boxes if room.is_free(box) and room.covers(box) <= covering]
         if free:
             box = min(free, key=room.covers)
             break

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float64
 
 from geometry.figures.apart import Room, push_apart, quick_width, write_beside
 from geometry.figures.colors import GREY, INK, series_color
+from geometry.figures.maplabels import DIAMOND, Label, discs, place_labels
 from geometry.figures.mappanel import LegendLine, MapPanel, SumLines, SumMark, Trail
 from geometry.figures.mapside import draw_side
 from geometry.figures.page import BODY, SMALL, TINY, Page, house_style, open_page
@@ -27,6 +28,7 @@ SIDE_WIDTH = 2.75
 
 _HALO = 1.32  # of an emoji's side: neighbours of one group grow together
 _LINE = 1.25  # of a text's size: the height it needs
+_COVERED = 0.06  # of a name's own place: what it may hide of pictures; where it would hide more it is left out
 
 
 def emoji_map(panel: MapPanel, *, caption: str = "", width: float = 9.0, height: float = 7.2) -> "Figure":
@@ -73,7 +75,9 @@ class _Map:
         winners = {mark.winner for mark in panel.sums}
         self.larger = np.array([text in panel.said or i in winners for i, text in enumerate(panel.emoji)], np.bool_)
         self.sides = np.where(self.larger, min(LARGER * self.side, 0.5), self.side)
-        self.first = list(dict.fromkeys(place for mark in panel.sums for place in mark.terms))
+        terms = dict.fromkeys(place for mark in panel.sums for place in mark.terms)
+        self.first = [index for index in terms if not self.is_picture[index]]
+        self.labels = self._labels()
         self.at = self._apart()
 
     def _scale(self) -> None:
@@ -90,17 +94,30 @@ class _Map:
         """Where points of the panel lie on the axes."""
         return np.asarray((points - self.low) * self.inches)
 
+    def _labels(self) -> list[Label]:
+        """The texts that stand in any case, placed before the pictures are pushed from them."""
+        panel, points = self.panel, self.place(self.panel.points)
+        for index in np.flatnonzero(self.is_picture).tolist():
+            here = (*points[index].tolist(), float(self.sides[index]), float(self.sides[index]))
+            self.room.cover(here)
+            if self.larger[index]:
+                self.room.take(here)
+        named = [*panel.marks, *((mark.name, mark.point) for mark in panel.sums)]
+        marks = [(name, tuple(self.place(np.array([at]))[0].tolist())) for name, at in named]
+        terms = [(token_text(panel.emoji[index]), tuple(points[index].tolist())) for index in self.first]
+        found = place_labels(self.room, marks, terms, size=BODY + bool(panel.sums), bold=bool(panel.sums))
+        self.room.covered[:] = False  # the pictures are not there yet
+        return found
+
     def _apart(self) -> Float64[np.ndarray, "points 2"]:
-        """Push pictures apart, and from the marks and the written terms of sums, which stay."""
+        """Push pictures apart, and from the diamonds and the texts that stand in any case, which stay."""
         found = self.place(self.panel.points)
         own = np.flatnonzero(self.is_picture)
-        marks = np.array([*(at for _, at in self.panel.marks), *(one.point for one in self.panel.sums)]).reshape(-1, 2)
-        written = found[[index for index in self.first if not self.is_picture[index]]]
-        held = np.vstack([self.place(marks), written])
+        held, wide = discs(self.labels)
         self.moves = np.zeros(len(found))
         if len(own):
-            sides = np.concatenate([self.sides[own], np.full(len(held), 0.24)])
-            stays = np.arange(len(own) + len(held)) >= len(own)
+            sides = np.concatenate([self.sides[own], wide])
+            stays = np.arange(len(sides)) >= len(own)
             moved = push_apart(np.vstack([found[own], held]), sides, stays)[: len(own)]
             self.moves[own] = np.linalg.norm(moved - found[own], axis=1)
             found[own] = moved
@@ -115,12 +132,10 @@ class _Map:
             self._draw_picture(index, behind=behind)
         for mark in panel.sums:
             self._draw_links(mark)
-        for name, at in [*panel.marks, *((mark.name, mark.point) for mark in panel.sums)]:
-            self._draw_diamond(name, at)
         for index, trail in enumerate(panel.trails):
             self._draw_trail(trail, series_color(index + 5))
-        for index in self.first:
-            self._write_term(index)
+        for label in self.labels:
+            self._draw_label(label)
         self._write_names()
         self._write_tokens()
         if not (panel.legend or panel.lines or panel.notes):
@@ -178,24 +193,20 @@ class _Map:
             self.axes.plot(*zip(start, self.at[mark.winner], strict=True), color="white", linewidth=4.2, zorder=6.4)
             self.axes.plot(*zip(start, self.at[mark.winner], strict=True), color=INK, linewidth=2.0, zorder=6.5)
 
-    def _draw_diamond(self, name: str, point: tuple[float, float]) -> None:
-        ((x, y),) = self.place(np.array([point])).tolist()
-        self.axes.plot(
-            x, y, marker="D", markersize=8, color=INK, markeredgecolor="white", markeredgewidth=1.2, zorder=9
-        )
-        bold = bool(self.panel.sums)
-        size = BODY + 1 if bold else BODY
-        self.room.take((x, y, 0.2, 0.2))
-        width = sum(run_width(run, size, bold=bold) for run in runs(name))
-        at = write_beside(self.room, (x, y), width + 0.06, size * _LINE / 72, 0.14, anyway=True)
-        assert at is not None
-        left = at[0] - width / 2
-        for run in runs(name):
-            wide = run_width(run, size, bold=bold)
+    def _draw_label(self, label: Label) -> None:
+        """A diamond or a dot where something lies that has no picture, and what it is called."""
+        if label.marker:
+            self.axes.plot(
+                *label.at, marker=label.marker, markersize=8 if label.marker == DIAMOND else 4, color=INK,
+                markeredgecolor="white", markeredgewidth=1.2, zorder=9,
+            )  # fmt: skip
+        left = label.middle[0] - label.width / 2
+        for run in runs(label.text):
+            wide = run_width(run, label.size, bold=label.bold)
             if isinstance(run, str):
-                self._write(run, (left + wide / 2, at[1]), size, INK, bold=bold)
+                self._write(run, (left + wide / 2, label.middle[1]), label.size, INK, bold=label.bold)
             else:
-                box = sprite_box(run, (left + wide / 2, at[1] + 0.01), 0.9 * wide)
+                box = sprite_box(run, (left + wide / 2, label.middle[1] + 0.01), 0.9 * wide)
                 box.set_zorder(9.5)
                 self.axes.add_artist(box)
             left += wide
@@ -215,29 +226,15 @@ class _Map:
                 if found is not None:
                     self._write(text, found, SMALL, color)
 
-    def _write_term(self, index: int) -> None:
-        """Write a term of a sum that has no picture, in any case."""
-        if self.is_picture[index]:
-            return
-        x, y = self.at[index].tolist()
-        text, size = token_text(self.panel.emoji[index]), SMALL + 1
-        box = (x, y, width_of(text, size, bold=True) + 0.04, size * _LINE / 72)
-        at: tuple[float, float] | None = (x, y)
-        if self.room.is_free(box):
-            self.room.take(box)
-        else:
-            self.axes.plot(x, y, marker="o", markersize=4, color=INK, markeredgecolor="white", zorder=9)
-            at = write_beside(self.room, (x, y), box[2], box[3], 0.06, anyway=True)
-        assert at is not None
-        self._write(text, at, size, INK, bold=True)
-
     def _write_names(self) -> None:
-        """Write names beside their tokens while there is room, where they hide least."""
+        """Write names beside their tokens where they hide next to nothing, the first ones first."""
         for index, name in self.panel.names:
             x, y = self.at[index].tolist()
             text, size = shown(name), SMALL + 1 if self.larger[index] else SMALL
             away = float(self.sides[index]) / 2 + 0.02
-            found = write_beside(self.room, (x, y), width_of(text, size) + 0.08, size * _LINE / 72, away)
+            found = write_beside(
+                self.room, (x, y), width_of(text, size) + 0.08, size * _LINE / 72, away, covering=_COVERED
+            )  # fmt: skip
             if found is not None:
                 self._write(text, found, size, INK)
 
@@ -258,7 +255,9 @@ class _Map:
         self.dots = len(dots)
         if dots:
             colors: Any = [self.panel.colors[index] for index in dots] if self.panel.colors else GREY
-            self.axes.scatter(self.at[dots, 0], self.at[dots, 1], s=3.0, c=colors, linewidths=0, zorder=3, alpha=0.8)
+            self.axes.scatter(
+                self.at[dots, 0], self.at[dots, 1], s=3.0, c=colors, marker="s", linewidths=0, zorder=3, alpha=0.8
+            )  # fmt: skip
 
     def _write(self, text: str, at: tuple[float, float], size: float, color: str, *, bold: bool = False) -> None:
         from matplotlib.patheffects import withStroke

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 _ENTRY, _TIGHT, _NEAR, _TOLD, _HEAD, _GAP = 0.34, 0.28, 0.2, 0.115, 0.66, 0.16
 """Inches of an entry of the legend, and of one of many; of one of the nearest, a note's line, a sum's head, a gap."""
 
-
 _MANY = 10
 
 
@@ -27,12 +26,14 @@ class LegendLine:
         label: a token that stands for it.
         name: what it is called.
         note: smaller, below the name.
+        square: its tokens are marked by squares instead of discs.
     """
 
     color: str
     label: str
     name: str
     note: str
+    square: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def draw_side(
     axes.set_ylim(0, height)
     axes.set_axis_off()
     lines = _note_lines(notes, width)
-    entry = _ENTRY if len(legend) <= _MANY else _TIGHT
+    entry = _ENTRY if len(legend) <= _MANY and len(sums) < 2 else _TIGHT
     room = height - entry * len(legend) - _TOLD * len(lines) - 2 * _GAP - 0.2 * bool(legend_title)
     shown_sums = sums
     while shown_sums and room / len(shown_sums) < _HEAD + 2 * _NEAR:
@@ -117,7 +118,8 @@ def _draw_sum(axes: "Axes", one: SumLines, top: float, width: float, near: int) 
 
 
 def _draw_entry(axes: "Axes", line: LegendLine, middle: float, width: float) -> None:
-    axes.scatter([0.14], [middle], s=(0.25 * 72) ** 2, c=[line.color], alpha=0.55, linewidths=0)
+    side, marker, alpha = (0.13, "s", 1.0) if line.square else (0.25, "o", 0.55)
+    axes.scatter([0.14], [middle], s=(side * 72) ** 2, c=[line.color], marker=marker, alpha=alpha, linewidths=0)
     found = picture(line.label)
     if found is not None:
         draw_sprite(axes, found, (0.14, middle), 0.17)

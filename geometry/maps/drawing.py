@@ -6,7 +6,7 @@ import numpy as np
 
 from geometry.figures.emojimap import SIDE_WIDTH, LegendLine, MapPanel, SumLines, SumMark, emoji_map
 from geometry.figures.page import MARGIN
-from geometry.maps.groups import color_of
+from geometry.maps.groups import color_of, is_kind, name_of
 from geometry.maps.tables import METHOD_WORDS, trust_words
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def _legend(found: "geometry.maps.record.EmojiMap") -> list[LegendLine]:
         middle = np.median(found.points[places], axis=0)
         token = places[((found.points[places] - middle) ** 2).sum(axis=1).argmin()]
         note = f"{share.n:,} · {share.own:.0%}, by chance {share.chance:.0%}"
-        name = share.group.replace("_", " ")
-        entries.append(LegendLine(color_of(share.group), found.texts[int(token)], name, note))
+        shape, group = is_kind(share.group), share.group
+        entries.append(LegendLine(color_of(group), found.texts[int(token)], name_of(group), note, square=shape))
     return entries
 
 

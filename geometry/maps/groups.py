@@ -11,7 +11,7 @@ from geometry.figures.colors import SERIES
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW = SERIES
 BROWN, GREY, PALE = "#7a5230", "#9aa1a9", "#c9ced4"
 
-COLORS = {
+GROUPS = {
     "Smileys & Emotion": YELLOW,
     "People & Body": ORANGE,
     "Animals & Nature": GREEN,
@@ -22,27 +22,41 @@ COLORS = {
     "Symbols": GREY,
     "Flags": BROWN,
     "Component": PALE,
-    "word": BLUE,
-    "piece": SKY,
-    "emoji_prefix": ORANGE,
-    "continuation": PINK,
-    "bytes": BROWN,
-    "special": GREY,
-    "padding": PALE,
-    "token": BLUE,
 }
-"""Unicode's groups in Unicode's order, then kinds of tokens. No two of a row's neighbours are told by hue alone."""
+"""Unicode's groups in Unicode's order, and the colours of the discs behind their emoji."""
+
+KINDS = {
+    "word": "#5f6b7a",
+    "piece": "#93a1b0",
+    "emoji_prefix": "#a4835f",
+    "continuation": "#8f7399",
+    "bytes": "#5f8a80",
+    "special": "#8a6363",
+    "padding": "#b9b39f",
+    "token": "#5f6b7a",
+}
+"""Kinds of tokens that are no emoji: nearly neutral, and marked by squares, so that none is taken for a group."""
+
+
+def is_kind(group: str) -> bool:
+    """Whether a group is none of Unicode's, and marked by a square."""
+    return group not in GROUPS
 
 
 def in_order(groups: tuple[str, ...]) -> tuple[str, ...]:
     """Return the groups that occur, each once, in the order of legends."""
-    there = set(groups)
-    return (*(name for name in COLORS if name in there), *sorted(there - COLORS.keys()))
+    there, known = set(groups), (*GROUPS, *KINDS)
+    return (*(name for name in known if name in there), *sorted(there.difference(known)))
 
 
 def color_of(group: str) -> str:
-    """Return a group's colour, ``#rrggbb``."""
-    return COLORS.get(group, PALE)
+    """Return a group's colour, ``#rrggbb``; one that is not known is pale."""
+    return GROUPS.get(group) or KINDS.get(group, PALE)
+
+
+def name_of(group: str) -> str:
+    """Return a group as a reader is told it: ``emoji prefix`` for ``emoji_prefix``."""
+    return group.replace("_", " ") if is_kind(group) else group
 
 
 @dataclass(frozen=True)

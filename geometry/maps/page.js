@@ -199,7 +199,7 @@
     byId('sums').querySelector('ul').append(...data.composites.map((one) => {
       const item = make('li'), row = make('button', 'row');
       row.type = 'button';
-      const near = one.nearest.slice(0, 3).map(title).join(', ');
+      const near = one.nearest.filter((i) => !one.terms.includes(i)).slice(0, 3).map(title).join(', ');
       row.append(token('b', '', one.expression), token('span', '', `lands on ${landing(one)}`),
         token('span', 'grey small', `nearest in full dimension: ${near}`));
       row.addEventListener('click', () => showSum(one));
@@ -241,7 +241,7 @@
     const sizes = data.groups.map(() => 0);
     for (const group of points.group) sizes[group]++;
     byId('groups').querySelector('.rows').append(...data.groups.map((group, index) => {
-      const label = make('label', 'row'), dot = make('span', 'dot');
+      const label = make('label', 'row'), dot = make('span', group.square ? 'dot square' : 'dot');
       dot.style.background = group.color;
       label.append(boxes[index], dot, make('span', 'name', group.name),
         make('span', 'number', sizes[index].toLocaleString('en')));
@@ -261,6 +261,7 @@
       out: () => scatter.zoom(1 / 1.5, undefined, undefined, true) };
     button.addEventListener('click', acts[button.dataset.act]);
   }
+  scatter.keepClear(document.querySelectorAll('.buttons.over'));
   byId('map').scatter = scatter; // for the console, and for tests
   sums();
   groups();

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from geometry import pages
-from geometry.maps.groups import color_of, in_order
+from geometry.maps.groups import color_of, in_order, is_kind, name_of
 from geometry.pages.atlas import make_atlas
 from geometry.tokens.printable import OPENING, printable
 
@@ -56,7 +56,7 @@ def scatter_data(emoji_map: "geometry.maps.record.EmojiMap") -> dict[str, Any]:
         "caption": _seen(emoji_map.provenance()),
         "notes": list(emoji_map.notes),
         "atlas": atlas.to_dict(),
-        "groups": [{"name": name, "color": color_of(name)} for name in names],
+        "groups": [{"name": _seen(name_of(name)), "color": color_of(name), "square": is_kind(name)} for name in names],
         "points": {
             "x": x,
             "y": y,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geometry.maps.groups import shares
+from geometry.maps.groups import name_of, shares
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -20,6 +20,9 @@ _NOUNS = {"emoji": "emoji", "words": "words", "all": "tokens"}
 TOLD = 5
 """Nearest points that a table names."""
 
+LONGEST = 130
+"""Characters of a headline's sums."""
+
 
 def what(found: "geometry.maps.record.EmojiMap") -> str:
     """Return what lies on a map, such as ``1,328 emoji``."""
@@ -29,14 +32,13 @@ def what(found: "geometry.maps.record.EmojiMap") -> str:
 
 def headline(found: "geometry.maps.record.EmojiMap") -> str:
     """Return the finding in one line."""
+    if len(found.composites) > 1:
+        return f"{_landings(found)}, among {what(found)}"
     if found.composites:
-        one, *more = found.composites
-        others = f" (and {len(more)} more)" if more else ""
+        (one,) = found.composites
         others_near = [place for place in one.nearest.tolist() if place not in one.terms]
         near = " ".join(shown(found, place) for place in others_near[:3])
-        return (
-            f"{one.expression}  →  {one.winner_text.strip() or 'nothing'}{others}; nearest among {what(found)}: {near}"
-        )
+        return f"{landing(one)}; nearest among {what(found)}: {near}"
     share = found.shares[-1]
     if len(found.shares) == 2:
         return f"{what(found)}: the picture keeps {found.overlap:.0%} of each one's nearest in full dimension"
@@ -45,6 +47,21 @@ def headline(found: "geometry.maps.record.EmojiMap") -> str:
         f"{what(found)}: {share.own:.0%} of each one's {found.nearest.shape[1]} nearest share its {noun}, by chance "
         f"{share.chance:.0%}"
     )
+
+
+def landing(one: "geometry.maps.record.Placed") -> str:
+    """Return a sum and what it lands on, such as ``sea + horse + emoji  →  🐴``."""
+    return f"{one.expression}  →  {one.winner_text.strip() or 'nothing'}"
+
+
+def _landings(found: "geometry.maps.record.EmojiMap") -> str:
+    """As many sums as two lines of a figure have room for, and how many more there are."""
+    said = [landing(one) for one in found.composites]
+    fits = 1
+    while fits < len(said) and len(" · ".join(said[: fits + 1])) <= LONGEST:
+        fits += 1
+    more = len(said) - fits
+    return " · ".join(said[:fits]) + (f" and {more:,} more" if more else "")
 
 
 def shown(found: "geometry.maps.record.EmojiMap", place: int) -> str:
@@ -87,7 +104,7 @@ def _sum(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Plac
     )
     rows = tuple(
         (
-            str(rank), f"{score:.3f}", found.names[place] or found.groups[place].replace("_", " "),
+            str(rank), f"{score:.3f}", found.names[place] or name_of(found.groups[place]),
             "term" if place in one.terms else "", str(found.ids[place]), shown(found, place),
         )
         for rank, (place, score) in enumerate(zip(one.nearest.tolist(), one.similarities.tolist(), strict=True), 1)
@@ -103,7 +120,7 @@ def _groups(found: "geometry.maps.record.EmojiMap") -> Table:
     drawn = f"drawn by {METHOD_WORDS[found.method]}: {trust_words(found)}"
     if len(found.shares) == 2:  # one group and all: nothing to share
         return Table((), (), (), (drawn, *found.notes))
-    rows = [(one.group, f"{one.n:,}", f"{one.own:.2f}", f"{one.chance:.2f}") for one in found.shares]
+    rows = [(name_of(one.group), f"{one.n:,}", f"{one.own:.2f}", f"{one.chance:.2f}") for one in found.shares]
     columns = (Column("group", "left"), Column("n"), Column("own group"), Column("by chance"))
     meant = (
         f"own group: share of the {found.nearest.shape[1]} nearest in full dimension that are of the group; by chance: "

@@ -68,13 +68,12 @@ Scatter.Points = class {
   }
 
   dots(pen, words, named) {
-    const radius = this.scene.dot, written = new Set(named);
+    const half = this.scene.dot, written = new Set(named);
+    // squares: discs are behind emoji, and kinds of words are told from groups by more than a colour
     const paths = this.paths(words.filter((i) => !written.has(i)), (path, x, y) => {
-      // too small to be seen as round, and drawn faster
-      if (radius < 1.7) path.rect(x - radius, y - radius, 2 * radius, 2 * radius);
-      else Scatter.Points.round(path, x, y, radius);
+      path.rect(x - half, y - half, 2 * half, 2 * half);
     });
-    this.fill(pen, paths, named.length ? 0.45 : 0.75);
+    this.fill(pen, paths, named.length ? 0.6 : 0.85);
   }
 
   paths(positions, trace) {
