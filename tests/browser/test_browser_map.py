@@ -70,6 +70,14 @@ def _place(page: "Page", position: int) -> tuple[float, float]:
     return x, y
 
 
+def _plane(page: "Page", drawn: EmojiMap) -> tuple[float, float, float]:
+    """CSS pixels for a unit of the plane, and where its origin lies on the canvas."""
+    far = int(np.abs(drawn.points[:, 0] - drawn.points[0, 0]).argmax())
+    one, other = (page.evaluate(f"{MAP}.at({at})") for at in (0, far))
+    unit = (other[0] - one[0]) / (drawn.points[far, 0] - drawn.points[0, 0])
+    return unit, one[0] - unit * drawn.points[0, 0], one[1] + unit * drawn.points[0, 1]
+
+
 def _pixels(page: "Page") -> np.ndarray:
     """What the canvas shows: red, green, blue and opacity of every pixel."""
     url: str = page.evaluate("document.getElementById('map').toDataURL()")
@@ -119,6 +127,47 @@ def test_the_wheel_zooms_around_the_pointer(look: "Callable[..., Page]", drawn: 
     assert _view(page)["scale"] == pytest.approx(2 * scale)
     page.get_by_role("button", name="Show everything").click()
     assert _view(page)["scale"] == 1
+
+
+def test_a_sum_that_comes_later_is_seen_at_once_and_with_everything(look: "Callable[..., Page]", drawn: EmojiMap):
+    page = look()
+    x, y = 3 * drawn.points.max(axis=0)
+    late = f"{MAP}.setComposites([{{expression: 'late', x: {x}, y: {y}, winner: 0, terms: []}}])"
+
+    def seen() -> bool:
+        unit, left, top = _plane(page, drawn)
+        wide, tall = page.evaluate(
+            "[document.getElementById('map')].map((own) => [own.clientWidth, own.clientHeight])[0]"
+        )
+        return bool(0 < left + unit * x < wide and 0 < top - unit * y < tall)
+
+    assert not seen()
+    page.evaluate(late)
+    assert seen(), "nobody has moved the map yet"
+    page.evaluate(f"{MAP}.view = {{x: 0, y: 0, scale: 2}}")
+    page.evaluate(late)
+    assert _view(page) == {"x": 0, "y": 0, "scale": 2}, "who looks closely is not taken away from it"
+    page.get_by_role("button", name="Show everything").click()
+    page.wait_for_function(f"{MAP}.view.scale < 1")
+    assert seen()
+
+
+def test_the_name_of_a_sum_stays_clear_of_the_buttons(look: "Callable[..., Page]", drawn: EmojiMap):
+    page = look()
+    page.evaluate(f"{MAP}.view = {{x: 0, y: 0, scale: 1.5}}")
+    canvas, buttons = (page.locator(one).bounding_box() for one in ("#map", ".buttons.over"))
+    assert canvas is not None
+    assert buttons is not None
+    left, top = round(buttons["x"] - canvas["x"]), round(buttons["y"] - canvas["y"])
+    under = slice(top, top + round(buttons["height"])), slice(left, left + round(buttons["width"]))
+    unit, x, y = _plane(page, drawn)
+    beside = (left - 12 - x) / unit, (y - top - buttons["height"] / 2) / unit
+    before = _pixels(page)[under]
+    page.evaluate(f"{MAP}.setComposites([{{expression: 'a sum', x: {beside[0]}, y: {beside[1]}, terms: []}}])")
+    _settle(page)
+    after = _pixels(page)
+    assert (after[top : under[0].stop, left - 20 : left - 4, 3] > 0).any(), "the diamond stands beside them"
+    np.testing.assert_array_equal(after[under], before)
 
 
 def test_two_fingers_zoom(look: "Callable[..., Page]"):

@@ -18,7 +18,7 @@ Scatter.Over = class {
     this.ratio = ratio;
     for (const i of marked) if (scene.shown[i]) this.mark(pen, i, 1.15, look.accent);
     if (picked !== null) this.nearest(pen, picked);
-    this.sums(pen);
+    this.sums(pen, scene.covered(canvas));
     const now = scene.hovered ?? picked;
     if (now !== null) this.current(pen, now);
   }
@@ -71,25 +71,33 @@ Scatter.Over = class {
     pen.globalAlpha = 1;
   }
 
-  sums(pen) {
-    const { scene } = this, { ink, warm, grey } = scene.look, taken = [];
+  /** Draw sums, and the names of what has no picture where nothing of them is hidden: `taken` is so from the first. */
+  sums(pen, taken) {
+    const { scene } = this, { ink, warm, grey } = scene.look;
     const here = (one) => scene.plane.toScreen(one.x, one.y), winner = (one) => one.winner ?? null;
     for (const one of scene.composites) {
       for (const i of one.terms ?? []) this.line(pen, here(one), scene.at(i), grey, 1.2, 0.8);
       if (winner(one) === null) continue;
       this.line(pen, here(one), scene.at(one.winner), warm, 2.5, 0.95, one.ghost ? [5, 4] : []);
     }
-    for (const one of scene.composites) {
-      for (const i of one.terms ?? []) this.mark(pen, i, 1.25, grey);
-      if (winner(one) === null) continue;
+    const terms = [...new Set(scene.composites.flatMap((one) => one.terms ?? []))].filter((i) => scene.shown[i]);
+    for (const i of terms) this.mark(pen, i, 1.2, grey);
+    for (const i of terms.filter((one) => scene.pictured(one))) this.take(taken, scene.at(i), this.wide(1.2) * 1.36);
+    for (const one of scene.composites.filter((each) => winner(each) !== null)) {
       this.mark(pen, one.winner, 1.9, warm, 2.5);
-      taken.push([...scene.at(one.winner), this.wide(1.9) * 1.36, this.wide(1.9) * 1.36]);
+      this.take(taken, scene.at(one.winner), this.wide(1.9) * 1.36);
     }
-    for (const one of scene.composites) this.diamond(pen, here(one), one.ghost);
+    for (const one of scene.composites) {
+      this.diamond(pen, here(one), one.ghost);
+      this.take(taken, here(one), 17);
+    }
     for (const one of scene.composites) {
       this.label(pen, one.label ?? one.expression, here(one), one.ghost ? 25 : 15, one.ghost ? grey : ink, taken);
     }
+    for (const i of terms.filter((one) => !scene.pictured(one))) this.word(pen, i, taken);
   }
+
+  take(taken, [x, y], side) { taken.push([x, y, side, side]); }
 
   diamond(pen, [x, y], ghost) {
     const r = 7.5, { paper, warm, ink } = this.scene.look;
@@ -112,18 +120,34 @@ Scatter.Over = class {
     pen.setLineDash([]);
   }
 
-  /** Write a label at the first side of a place where it covers nothing of `taken` and stays on the canvas. */
-  label(pen, text, [x, y], apart, color, taken) {
-    const { scene } = this, { width, height } = scene.plane, size = 13, tall = 24;
-    pen.font = `600 ${size}px ${Scatter.Scene.FAMILY}`;
-    const wide = pen.measureText(text).width + 18, beside = apart + wide / 2;
-    const sides = [[x + beside, y], [x - beside, y], [x, y - 13 - apart], [x, y + 13 + apart], [x + beside, y - 28],
-      [x + beside, y + 28], [x - beside, y - 28], [x - beside, y + 28], [x, y - 56], [x, y + 56]];
+  /** Take the first side of a place where a text covers nothing of `taken` and stays on the canvas. */
+  beside([x, y], wide, tall, apart, taken) {
+    const { width, height } = this.scene.plane, across = apart + wide / 2, up = apart + tall / 2;
+    const sides = [[across, 0], [-across, 0], [0, -up], [0, up], [across, -up], [across, up], [-across, -up],
+      [-across, up], [0, -up - tall], [0, up + tall], [across, -up - tall], [across, up + tall], [-across, -up - tall],
+      [-across, up + tall]].map(([dx, dy]) => [x + dx, y + dy]);
     const inside = ([cx, cy]) => cx > wide / 2 && cx < width - wide / 2 && cy > tall / 2 && cy < height - tall / 2;
     const free = ([cx, cy]) => !taken.some(([ox, oy, w, h]) =>
       Math.abs(ox - cx) < (w + wide) / 2 && Math.abs(oy - cy) < (h + tall) / 2 + 2);
-    const [cx, cy] = sides.find((side) => inside(side) && free(side)) ?? sides.find(inside) ?? sides[0];
-    taken.push([cx, cy, wide, tall]);
+    const found = sides.find((side) => inside(side) && free(side)) ?? sides.find(inside) ?? sides[0];
+    taken.push([...found, wide, tall]);
+    return found;
+  }
+
+  /** Write a token that has no picture beside its dot. */
+  word(pen, i, taken) {
+    const { scene } = this, size = 12.5;
+    pen.font = `600 ${size}px ${Scatter.Scene.FAMILY}`;
+    const wide = pen.measureText(scene.labels[i]).width + 6;
+    const [x, y] = this.beside(scene.at(i), wide, 16, scene.dot + 3, taken);
+    scene.write(pen, scene.labels[i], x, y, size, scene.look.ink, 600);
+  }
+
+  /** Write a sum's name beside its diamond. */
+  label(pen, text, at, apart, color, taken) {
+    const { scene } = this, size = 13, tall = 24;
+    pen.font = `600 ${size}px ${Scatter.Scene.FAMILY}`;
+    const wide = pen.measureText(text).width + 18, [cx, cy] = this.beside(at, wide, tall, apart, taken);
     pen.beginPath();
     pen.roundRect(cx - wide / 2, cy - tall / 2, wide, tall, tall / 2);
     pen.globalAlpha = 0.94;

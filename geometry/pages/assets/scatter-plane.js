@@ -1,6 +1,6 @@
 'use strict';
 
-/** Where the plane's coordinates lie on the canvas; a scale of 1 shows all of them. */
+/** Where the plane's coordinates lie on the canvas; a scale of 1 shows all that it was made with. */
 Scatter.Plane = class {
   static MARGIN = 34; // CSS pixels that stay free around the points at first
 
@@ -11,23 +11,37 @@ Scatter.Plane = class {
   constructor(xs, ys) {
     const [left, right] = Scatter.ends(xs), [low, high] = Scatter.ends(ys);
     this.bounds = { left, right, low, high };
+    this.outer = this.bounds; // with what came later
     this.width = this.height = 1;
     this.view = this.whole();
   }
 
+  /** Let the whole be what the plane was made with and some places besides, [x, y] each. */
+  reach(places) {
+    const { left, right, low, high } = this.bounds;
+    const [west, east] = Scatter.ends([left, right, ...places.map((one) => one[0])]);
+    const [south, north] = Scatter.ends([low, high, ...places.map((one) => one[1])]);
+    this.outer = { left: west, right: east, low: south, high: north };
+  }
+
   /** Return the view that shows everything. */
   whole() {
-    const { left, right, low, high } = this.bounds;
-    return { x: (left + right) / 2, y: (low + high) / 2, scale: 1 };
+    const { left, right, low, high } = this.outer;
+    return { x: (left + right) / 2, y: (low + high) / 2, scale: this.unit(this.outer) / this.unit(this.bounds) };
+  }
+
+  /** CSS pixels for one unit of the plane where a part of it takes up the canvas. */
+  unit({ left, right, low, high }) {
+    const free = 2 * Scatter.Plane.MARGIN;
+    const wide = (this.width - free) / (right - left || 1), tall = (this.height - free) / (high - low || 1);
+    return Math.max(Math.min(wide, tall), 1e-9);
   }
 
   /** CSS pixels for one unit of the plane. */
-  get zoom() {
-    const { left, right, low, high } = this.bounds;
-    const free = 2 * Scatter.Plane.MARGIN;
-    const wide = (this.width - free) / (right - left || 1), tall = (this.height - free) / (high - low || 1);
-    return Math.max(Math.min(wide, tall), 1e-9) * this.view.scale;
-  }
+  get zoom() { return this.unit(this.bounds) * this.view.scale; }
+
+  /** The smallest scale. */
+  get least() { return Scatter.Plane.LEAST * this.whole().scale; }
 
   toScreen(x, y) {
     const zoom = this.zoom;
@@ -41,19 +55,19 @@ Scatter.Plane = class {
 
   /** Return a view inside the limits: the middle of the canvas never leaves the points. */
   within({ x, y, scale }) {
-    const { left, right, low, high } = this.bounds, now = this.view;
+    const { left, right, low, high } = this.outer, now = this.view;
     const or = (value, other) => Number.isFinite(value) ? value : other;
     return {
       x: Scatter.clamp(or(x, now.x), left, right),
       y: Scatter.clamp(or(y, now.y), low, high),
-      scale: Scatter.clamp(or(scale, now.scale), Scatter.Plane.LEAST, Scatter.Plane.MOST),
+      scale: Scatter.clamp(or(scale, now.scale), this.least, Scatter.Plane.MOST),
     };
   }
 
   /** Return the view after a zoom that leaves what is at (sx, sy) where it is. */
   zoomed(factor, sx, sy) {
     const { scale } = this.view;
-    const by = Scatter.clamp(scale * factor, Scatter.Plane.LEAST, Scatter.Plane.MOST) / scale;
+    const by = Scatter.clamp(scale * factor, this.least, Scatter.Plane.MOST) / scale;
     const [x, y] = this.toPlane(sx, sy);
     return { x: x + (this.view.x - x) / by, y: y + (this.view.y - y) / by, scale: scale * by };
   }

@@ -18,6 +18,7 @@ Scatter.Scene = class {
     this.shown = new Uint8Array(x.length).fill(1);
     this.sprites = null;
     this.composites = [];
+    this.covers = [];
     this.marked = [];
     this.dimmed = false;
     this.picked = null;
@@ -55,6 +56,15 @@ Scatter.Scene = class {
   pictured(i) { return this.sprites !== null && this.points.sprite[i] >= 0; }
 
   at(i) { return this.plane.toScreen(this.points.x[i], this.points.y[i]); }
+
+  /** The canvas's own places of what lies over it: middle, width and height. */
+  covered(canvas) {
+    const own = canvas.getBoundingClientRect();
+    return this.covers.map((element) => {
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return [left - own.left + width / 2, top - own.top + height / 2, width + 8, height + 8];
+    });
+  }
 
   places(positions) { return positions.map((i) => [this.points.x[i], this.points.y[i]]); }
 

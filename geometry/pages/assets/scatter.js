@@ -28,6 +28,7 @@ class Scatter {
 
   #canvas; #atlas; #tell; #scene; #points; #over; #hands; #watch; #ratio = 1;
   #stale = true; #frame = 0; #glide = null; #stepped = -1;
+  #whole = true; // until somebody moves the map, all of it stays in sight
 
   /**
    * @param {HTMLCanvasElement} canvas its size is what CSS gives it
@@ -66,7 +67,17 @@ class Scatter {
 
   /** Sums over the map: `{expression, x, y, winner, terms, ghost?, label?}`. */
   setComposites(composites) {
+    const { plane } = this.#scene, before = plane.whole();
     this.#scene.composites = composites.filter((one) => Number.isFinite(one.x) && Number.isFinite(one.y));
+    plane.reach(this.#scene.composites.map((one) => [one.x, one.y]));
+    const now = plane.whole(), moved = this.#whole && ['x', 'y', 'scale'].some((key) => now[key] !== before[key]);
+    if (moved) [this.#glide, plane.view] = [null, now];
+    this.#request(moved);
+  }
+
+  /** Elements that lie over the canvas: the names of sums stay clear of them. */
+  keepClear(elements) {
+    this.#scene.covers = [...elements];
     this.#request();
   }
 
@@ -112,8 +123,11 @@ class Scatter {
     this.#go(this.#scene.plane.zoomed(factor, sx, sy), smooth);
   }
 
-  /** Show everything. */
-  fit() { this.#go(this.#scene.plane.whole(), true); }
+  /** Show everything, the sums too. */
+  fit() {
+    this.#go(this.#scene.plane.whole(), true);
+    this.#whole = true;
+  }
 
   /** Go to a point and make it the current one; nobody is told. */
   focus(position) {
@@ -207,6 +221,7 @@ class Scatter {
     this.#ratio = window.devicePixelRatio;
     plane.width = Math.max(clientWidth, 1);
     plane.height = Math.max(clientHeight, 1);
+    if (this.#whole) [this.#glide, plane.view] = [null, plane.whole()];
     for (const canvas of [this.#canvas, this.#points.canvas]) {
       canvas.width = Math.max(Math.round(clientWidth * this.#ratio), 1);
       canvas.height = Math.max(Math.round(clientHeight * this.#ratio), 1);
@@ -230,6 +245,7 @@ class Scatter {
 
   #go(view, smooth) {
     const target = this.#scene.plane.within(view);
+    this.#whole = false;
     if (smooth && !Scatter.still.matches) {
       this.#glide = { from: this.view, to: target, start: performance.now() };
       this.#request();
