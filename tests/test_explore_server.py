@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import select
 import shlex
 import shutil
 import signal
@@ -14,6 +15,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,12 +35,13 @@ from geometry.explore import limits, planes, shelf
 from geometry.explore.desk import Desk
 from geometry.explore.drawing import Draughtsman
 from geometry.explore.files import files
-from geometry.explore.guards import HEADERS
+from geometry.explore.guards import HEADERS, Guard
+from geometry.explore.lenses import Lenses
 from geometry.explore.parameters import read_parameters
 from geometry.explore.planes import Planes
 from geometry.explore.refusals import GoneError, RefusedError
 from geometry.explore.rewriting import read_weights, reweighted, rewrite, summands
-from geometry.explore.serving import bind, make_server, names_of, opened_up, url_of
+from geometry.explore.serving import bind, is_loopback, make_server, names_of, opened_up, url_of
 from geometry.explore.shelf import Shelf, open_shelf
 from geometry.explore.turns import Turns
 from geometry.expressions import parse
@@ -176,11 +180,11 @@ def test_a_head_with_a_bias_has_a_grid_and_no_map(make_head):
     folder = make_head(model_type="phi", with_tokenizer=False).opened.checkpoint.folder
     desk = Desk(open_shelf([str(folder)]))
     asked = read_parameters(b"q=%231%20-%20%232", ("q",))
-    told = desk.questions()["/api/phase"][1](desk.shelf.default, asked)["phase"]
+    told = desk.questions()["/api/phase"].work(desk.shelf.default, asked)["phase"]
     grid = np.array(told["grid"])
     assert (grid.shape, told["exact"], told["grid_step"]) == ((121, 121), False, 4 / 120)
     assert 0 <= grid.min() <= grid.max() < len(told["regions"])
-    landed = desk.questions()["/api/land"][1](desk.shelf.default, asked)
+    landed = desk.questions()["/api/land"].work(desk.shelf.default, asked)
     assert landed["winner"]["by_bias"] != 0
     assert landed["composite"]["pca"] is None
 
@@ -193,6 +197,8 @@ def test_the_row_that_is_missing_is_whys(client: Client, composing: "geo.Head"):
     drawn = emoji_map(composing, method="pca", space="folded")
     assert told["composite"]["pca"] == pytest.approx(drawn.place(own.row[None])[0], abs=1e-4)
     assert "names nothing in words" in client.get("/api/vacancy", q="emoji")["reason"]
+    status, answer = client.ask("/api/vacancy", q="sea + horse + 1e308*emoji")
+    assert (status, "can be explained" in answer["error"]) == (400, True)
 
 
 @pytest.mark.slow
@@ -267,6 +273,9 @@ def test_a_umap_drawn_elsewhere_is_the_same(composing: "geo.Head"):
     assert np.array_equal(found.points, own.points)
     vector = volume.head.in_space("folded").concept(SEAHORSE).vector[None]
     assert np.array_equal(found.place(vector), own.place(vector))
+    other = replace(volume, head=geo.open_head("organism"))
+    with pytest.raises(RefusedError, match="changed on the disk"):
+        Draughtsman().draw(other, "folded")
 
 
 @pytest.mark.slow
@@ -313,6 +322,13 @@ def test_layers_and_tries_are_the_commands_own(organism: Client):
     assert organism.ask("/api/lens", prompt="")[0] == 400
     assert organism.ask("/api/lens", prompt="a " * 199, k="0")[0] == 400
     assert organism.ask("/api/retry", prompt="x", steps="9")[0] == 400
+
+
+def test_a_model_that_is_another_by_now_is_not_read(organism: Client, monkeypatch):
+    volume, another = organism.desk.shelf.default, SimpleNamespace(head=SimpleNamespace(fingerprint="f" * 16))
+    monkeypatch.setattr("geometry.live.running.open_running", lambda source: another)
+    with pytest.raises(RefusedError, match=f"changed on the disk, from {volume.head.fingerprint} to ffff"):
+        Lenses().running(volume)
 
 
 def test_heads_without_a_model_say_so(client: Client):
@@ -444,7 +460,7 @@ def test_an_expressions_error_has_its_place():
 
 HOSTILE = [
     "<script>alert(1)</script>",
-    "sea\u0000 + horse",
+    "sea\u0001 + horse",
     "'\u202e' + sea",
     "'" + "\\" * 150 + "'",
     "((((((((((((((((((((((((((((((((((sea))))))))))))))))))))))))))))))))))",
@@ -485,6 +501,7 @@ def test_hostile_expressions_are_answered_in_one_line(client: Client, expression
         ("/api/land?q=sea&k=5", 400, "the parameter 'k' arrived"),
         ("/api/land?q=sea&q=horse", 400, "arrived twice"),
         ("/api/land?q=%FF%FE", 400, "no UTF-8"),
+        ("/api/land?q=sea%00", 400, "q with a NUL character"),
         ("/api/land?" + "&".join(f"a{n}=1" for n in range(40)), 400, "more than 12 parameters"),
         ("/api/land?q=" + "a" * 301, 413, "q of 301 characters arrived; at most 300"),
         ("/api/land?q=" + "+%2B+".join(["sea"] * 13), 400, "a sum of 13 terms"),
@@ -586,11 +603,83 @@ def test_names_accepted():
     assert names_of("0.0.0.0") == {"127.0.0.1", "localhost", "::1", socket.gethostname().lower()}
 
 
-def test_long_headers_are_not_read(client: Client):
+def _answered(line: socket.socket) -> tuple[int, dict[str, str], Any]:
+    """Status, headers and JSON of what comes on a connection."""
+    answer = http.client.HTTPResponse(line)
+    answer.begin()
+    return answer.status, {name.lower(): value for name, value in answer.getheaders()}, json.loads(answer.read())
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 60_000, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\r\n\r\n"],
+)
+def test_what_is_no_request_is_refused_like_the_rest(client: Client, sent: bytes):
     with socket.create_connection(("127.0.0.1", client.port), timeout=10) as line:
-        line.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 60_000)
-        assert line.recv(64).startswith(b"HTTP/1.1 400")
-    assert client.ask("/api/heads")[0] == 200
+        line.sendall(sent)
+        status, headers, answer = _answered(line)
+    assert (status, headers["content-type"], headers["connection"]) == (400, "application/json", "close")
+    assert HEADERS.items() <= headers.items()
+    assert "more than 16,384 bytes" in answer["error"]
+
+
+def test_who_asks_nothing_is_let_go(client: Client, monkeypatch):
+    """A byte now and then keeps no connection."""
+    monkeypatch.setattr(limits, "PATIENCE", 0.3)
+    with socket.create_connection(("127.0.0.1", client.port), timeout=10) as line:
+        line.setblocking(False)
+        begun = time.monotonic()
+        while not select.select([line], [], [], 0.05)[0]:
+            assert time.monotonic() - begun < 5
+            line.sendall(b"G")
+        assert time.monotonic() - begun > 0.25
+        with suppress(ConnectionError):
+            assert line.recv(1) == b""
+
+
+def test_who_does_not_read_is_let_go(client: Client, monkeypatch):
+    monkeypatch.setattr(limits, "PATIENCE", 0.3)
+    name, asked = max(files(), key=lambda name: len(files()[name].content)), 400
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.settimeout(10)
+        line.connect(("127.0.0.1", client.port))
+        line.sendall(f"GET /assets/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * asked)
+        time.sleep(0.8)
+        read = 0
+        with suppress(ConnectionError):
+            while piece := line.recv(1 << 16):
+                read += len(piece)
+    assert 0 < read < asked * len(files()[name].content)
+
+
+def test_more_connections_than_are_kept_are_told_so(client: Client, monkeypatch):
+    monkeypatch.setattr(limits, "CONNECTIONS", 2)
+    idle = [socket.create_connection(("127.0.0.1", client.port), timeout=10) for _ in range(2)]
+    try:
+        status, headers, body = client.raw("/api/heads")
+        assert (status, headers["connection"], "2 connections" in json.loads(body)["error"]) == (503, "close", True)
+        assert HEADERS.items() <= headers.items()
+    finally:
+        for line in idle:
+            line.close()
+
+
+def test_who_is_answered_when_the_server_ends_is_told_so():
+    sent: list[Any] = []
+
+    async def ended(*_: Any) -> None:
+        raise asyncio.CancelledError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost")]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Guard(ended, ["localhost"])(scope, ended, send))
+    assert sent[0]["status"] == 503
+    assert "was ended" in json.loads(sent[1]["body"])["error"]
 
 
 def test_no_answer_names_a_folder(client: Client, composing: "geo.Head"):
@@ -761,8 +850,14 @@ def test_a_port_in_use_is_one_line(client: Client):
         bind("127.0.0.1", client.port)
     with pytest.raises(OptionError, match="expected 0 to 65,535"):
         bind("127.0.0.1", 65_536)
-    with pytest.raises(OptionError, match="expected a name or address of this machine"):
-        bind("no.such.host.invalid", 0)
+    for host in ("no.such.host.invalid", "192.0.2.1", "", "[::1]"):
+        with pytest.raises(OptionError, match=r"--host .* expected a name or address of this machine[^\[]*$"):
+            bind(host, 0)
+
+
+@pytest.mark.parametrize(("host", "alone"), [("localhost", True), ("127.1", True), ("::1", True), ("0.0.0.0", False)])
+def test_who_can_reach_a_host(host: str, alone: bool):
+    assert is_loopback(host) is alone
 
 
 def _start(*arguments: str) -> tuple[subprocess.Popen[str], str]:

@@ -11,7 +11,7 @@ from geometry.explore.desk import Desk
 from geometry.explore.files import INDEX, File, files
 from geometry.explore.guards import App, Guard
 from geometry.explore.parameters import read_parameters
-from geometry.explore.refusals import GoneError, RefusedError
+from geometry.explore.refusals import GoneError, Place, RefusedError, refusal
 
 if TYPE_CHECKING:
     import fastapi
@@ -52,14 +52,11 @@ def make_app(desk: Desk, hosts: Iterable[str], *, any_address: bool = False) -> 
     app.add_api_route("/", page, methods=["GET", "HEAD"])
 
     async def refused(_: Request, error: Exception) -> Response:
-        place = getattr(error, "place", None)
-        told = {"error": str(error), "place": None if place is None else list(place)}
-        return _json(told, getattr(error, "status", 400))
+        return _refusal(getattr(error, "status", 400), str(error), getattr(error, "place", None))
 
     async def unknown(request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 400
-        line = f"nothing is at {request.url.path!r:.80}; the page is at /"
-        return _json({"error": line, "place": None}, status)
+        return _refusal(status, f"nothing is at {request.url.path!r:.80}; the page is at /")
 
     async def gone(_: Request, __: Exception) -> Response:
         return Response(status_code=503)  # to nobody
@@ -75,7 +72,7 @@ async def _failed(_: Any, error: Exception) -> Any:
     """A fault of ours: it is told on the terminal, and in one line on the page."""
     sys.stderr.write("".join(traceback.format_exception(error)))
     line = f"{type(error).__name__} on the server; this should not happen: its terminal says more, please report it"
-    return _json({"error": line, "place": None}, 500)
+    return _refusal(500, line)
 
 
 def _known(name: str) -> File:
@@ -90,6 +87,12 @@ def _json(value: Any, status: int) -> "fastapi.Response":
 
     body = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(body.encode("utf-8", "replace"), status, media_type="application/json")
+
+
+def _refusal(status: int, line: str, place: Place | None = None) -> "fastapi.Response":
+    from fastapi import Response
+
+    return Response(refusal(line, place), status, media_type="application/json")
 
 
 def _file(found: File, request: "fastapi.Request") -> "fastapi.Response":

@@ -1,9 +1,10 @@
 """The desk at which every question is put: who answers it, whose turn it is, and what is not told."""
 
 import os
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import geometry
@@ -18,16 +19,32 @@ from geometry.explore.planes import Planes
 from geometry.explore.refusals import RefusedError
 from geometry.explore.shelf import Shelf, Volume
 from geometry.explore.turns import Gone, Turns
-from geometry.explore.vacancies import Vacancies
+from geometry.explore.vacancies import vacancy
 
 QUICK, SLOW = 2, 2
 """Threads for what is typed and dragged, and for what takes seconds."""
 
 SUM = ("head", "q", "space", "among", "weights")
+ROW = ("head", "q", "space", "weights")
 
 Answer = dict[str, Any]
 T = TypeVar("T")
 Work = Callable[[Volume, Parameters], Answer]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What can be asked at one address.
+
+    Attributes:
+        parameters: Their names.
+        work: Who answers.
+        queue: What those wait for who ask what takes seconds; empty for typed sums, which have a queue of their own.
+    """
+
+    parameters: tuple[str, ...]
+    work: Work
+    queue: str = ""
 
 
 class Desk:
@@ -38,27 +55,21 @@ class Desk:
     """
 
     def __init__(self, shelf: Shelf) -> None:
-        self.shelf, self.planes, self._vacancies, self.lenses = shelf, Planes(), Vacancies(), Lenses()
+        self.shelf, self.planes, self.lenses = shelf, Planes(), Lenses()
         self._quick, self._slow = Crew(QUICK, "quick"), Crew(SLOW, "slow")
         self._typing = Turns("typed sums", at_once=QUICK, waiting=32, seconds=10.0)
         self._seconds = Turns("slow answers", at_once=SLOW, waiting=16, seconds=60.0)
-        self._each: dict[tuple[str, str], Turns] = defaultdict(
-            lambda: Turns("the same on this head", at_once=1, waiting=4, seconds=60.0)
-        )
+        self._each: dict[str, Turns] = {}
 
-    def questions(self) -> dict[str, tuple[tuple[str, ...], Work, bool]]:
-        """Return every question: its parameters, who answers it, and whether that takes seconds."""
+    def questions(self) -> dict[str, Question]:
+        """Return every question about a head by its address."""
         return {
-            "/api/land": (SUM, lambda volume, asked: answers.land(volume, asked, self.planes), False),
-            "/api/phase": ((*SUM, "vary"), answers.phase, False),
-            "/api/vacancy": (
-                ("head", "q", "space", "weights"),
-                lambda volume, asked: self._vacancies.answer(volume, asked, self.planes),
-                True,
-            ),
-            "/api/map": (("head", "method", "space"), self._map, True),
-            "/api/lens": (("head", "prompt", "k"), self.lenses.lens, True),
-            "/api/retry": (("head", "prompt", "steps", "between"), self.lenses.retry, True),
+            "/api/land": Question(SUM, partial(answers.land, planes=self.planes)),
+            "/api/phase": Question((*SUM, "vary"), answers.phase),
+            "/api/vacancy": Question(ROW, partial(vacancy, planes=self.planes), "missing rows"),
+            "/api/map": Question(("head", "method", "space"), self._map, "maps"),
+            "/api/lens": Question(("head", "prompt", "k"), self.lenses.lens, "layers"),
+            "/api/retry": Question(("head", "prompt", "steps", "between"), self.lenses.retry, "tries"),
         }
 
     def heads(self) -> Answer:
@@ -81,14 +92,15 @@ class Desk:
         if path == "/api/heads":
             read_parameters(query, ())
             return await self._quick.do(self.heads)
-        allowed, work, slow = self.questions()[path]
-        parameters = read_parameters(query, allowed)
+        question = self.questions()[path]
+        parameters = read_parameters(query, question.parameters)
         volume = self.shelf.get(parameters.text("head"))
-        async with self._turn(path, volume, slow, gone):
-            if slow:
-                answer = await self._slow.do(lambda: _worked(volume, lambda: work(volume, parameters)))
-            else:
-                answer = await self._quick.do(lambda: _worked(volume, lambda: _quickly(work, volume, parameters)))
+        if question.queue:
+            async with self._long_turn(question.queue, volume, gone):
+                answer = await self._slow.do(lambda: _worked(volume, lambda: question.work(volume, parameters)))
+        else:
+            async with self._typing.taken(gone):
+                answer = await self._quick.do(lambda: _worked(volume, lambda: _quickly(question, volume, parameters)))
         return _without_paths(volume, answer)
 
     async def atlas(self, query: bytes, gone: Gone) -> File:
@@ -98,7 +110,7 @@ class Desk:
             GeometryError: As `answer`.
         """
         volume = self.shelf.get(read_parameters(query, ("head",)).text("head"))
-        async with self._turn("/atlas.png", volume, True, gone):
+        async with self._long_turn("pictures", volume, gone):
             return await self._slow.do(lambda: _worked(volume, lambda: self._sheet(volume)))
 
     def _sheet(self, volume: Volume) -> File:
@@ -119,13 +131,11 @@ class Desk:
         return {"state": "drawing"} if drawn is None else scatter_data(drawn)
 
     @asynccontextmanager
-    async def _turn(self, path: str, volume: Volume, slow: bool, gone: Gone) -> AsyncIterator[None]:
-        async with AsyncExitStack() as stack:
-            if slow:
-                await stack.enter_async_context(self._each[volume.name, path].taken(gone))
-                await stack.enter_async_context(self._seconds.taken(gone))
-            else:
-                await stack.enter_async_context(self._typing.taken(gone))
+    async def _long_turn(self, queue: str, volume: Volume, gone: Gone) -> AsyncIterator[None]:
+        """Wait for a turn at what takes seconds: of each kind one at once for a head, of all together a few."""
+        what = f"{queue} of {volume.name}"
+        own = self._each.setdefault(what, Turns(what, at_once=1, waiting=4, seconds=60.0))
+        async with own.taken(gone), self._seconds.taken(gone):
             yield
 
     def warm_up(self) -> None:
@@ -141,12 +151,12 @@ class Desk:
                     break
 
 
-def _quickly(work: Work, volume: Volume, parameters: Parameters) -> Answer:
+def _quickly(question: Question, volume: Volume, parameters: Parameters) -> Answer:
     """Answer without waiting for other threads of one's own: on a busy machine they cost more than small products."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(1 if volume.is_small else os.cpu_count() or 1)
-    return work(volume, parameters)
+    return question.work(volume, parameters)
 
 
 def _worked(volume: Volume, work: Callable[[], T]) -> T:

@@ -44,6 +44,7 @@ class Draughtsman:
         found = pickle.loads(told)  # from our own child
         if isinstance(found, str):
             raise RefusedError(found)
+        volume.check_unchanged(found.head_facts["fingerprint"])
         drawn: geometry.maps.EmojiMap = replace(found, head=volume.head.in_space(space))
         return drawn
 

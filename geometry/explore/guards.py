@@ -1,18 +1,20 @@
 """What stands before every question: whose it is, how large it may be, and what a browser may do with the answer."""
 
+import asyncio
 import ipaddress
-import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from geometry.explore import limits
+from geometry.explore.refusals import refusal
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Header = tuple[bytes, bytes]
 
 POLICY = "; ".join(
     (
@@ -66,22 +68,26 @@ class Guard:
         if scope["type"] != "http":
             return
 
+        begun = False
+
         async def guarded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
-                given = [(name, value) for name, value in message["headers"] if name.decode() not in HEADERS]
-                ours = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                if not any(name == b"cache-control" for name, _ in given):
-                    ours.append((b"cache-control", b"no-store"))
-                message = {**message, "headers": given + ours}
+                begun, message = True, {**message, "headers": completed(message["headers"])}
             await send(message)
 
-        refusal = self._refusal(scope)
-        if refusal is None:
+        refused = self._refused(scope)
+        if refused is not None:
+            await refuse(send, *refused)
+            return
+        try:
             await self._app(scope, receive, guarded)
-        else:
-            await _refuse(guarded, *refusal)
+        except asyncio.CancelledError:  # the server ends and waits no longer
+            if not begun:
+                await refuse(send, 503, "the server was ended before this was answered")
+            raise
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+    def _refused(self, scope: Scope) -> tuple[int, str] | None:
         """Return status and line for a request that is not let through."""
         headers: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
@@ -128,9 +134,25 @@ def _is_address(name: str) -> bool:
     return True
 
 
-async def _refuse(send: Send, status: int, line: str) -> None:
-    body = json.dumps({"error": line, "place": None}, ensure_ascii=False).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+def completed(headers: Iterable[Header]) -> list[Header]:
+    """Return an answer's headers with those that every answer carries."""
+    given = [(name, value) for name, value in headers if name.decode() not in HEADERS]
+    ours = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+    kept = any(name == b"cache-control" for name, _ in given)
+    return [*given, *ours] if kept else [*given, *ours, (b"cache-control", b"no-store")]
+
+
+async def refuse(send: Send, status: int, line: str, *more: Header) -> None:
+    """Answer with a refusal.
+
+    Args:
+        send: What takes the answer.
+        status: Its HTTP status.
+        line: What is said.
+        more: Headers besides.
+    """
+    body = refusal(line)
+    headers = completed([(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *more])
     if status == 405:
         headers.append((b"allow", b"GET, HEAD"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -103,6 +103,7 @@ class Lenses:
             while len(self._open) >= KEPT:
                 self._open.pop(next(iter(self._open)))
             found = open_running(volume.source)
+            volume.check_unchanged(found.head.fingerprint)
         self._open[volume.name] = found
         return found
 

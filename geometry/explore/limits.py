@@ -30,6 +30,9 @@ HEADERS = 16_384
 CONNECTIONS = 128
 """Connections open at once."""
 
+PATIENCE = 20.0
+"""Seconds that a connection has for asking its next question, and for reading on in an answer."""
+
 
 def to_dict() -> dict[str, int]:
     """Return what the page has to know of them."""

@@ -99,6 +99,8 @@ def read_parameters(query: bytes, allowed: tuple[str, ...]) -> Parameters:
             raise RefusedError(
                 f"{name} of {len(value):,} characters arrived; at most {LENGTHS[name]} are read: shorten it", 413
             )
+        if "\0" in value:
+            raise RefusedError(f"{name} with a NUL character arrived; expected text that a command line can hold")
         found[name] = value
     return Parameters({name: value for name, value in found.items() if value})
 

@@ -1,5 +1,7 @@
 """What the server says no to: one line, and the HTTP status that goes with it."""
 
+import json
+
 from geometry.errors import GeometryError
 
 Place = tuple[int, int]
@@ -19,6 +21,12 @@ class RefusedError(GeometryError):
         super().__init__(message)
         self.status = status
         self.place = place
+
+
+def refusal(line: str, place: Place | None = None) -> bytes:
+    """Return the body of a refusal, as the page reads it."""
+    told = {"error": line, "place": None if place is None else list(place)}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 class GoneError(Exception):

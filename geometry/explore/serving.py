@@ -1,5 +1,6 @@
 """A server for the page: its own socket, this machine alone by default, quiet, and gone at Ctrl-C."""
 
+import errno
 import ipaddress
 import socket
 import sys
@@ -7,7 +8,7 @@ import threading
 import webbrowser
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geometry.errors import OptionError
 from geometry.explore import limits
@@ -24,8 +25,10 @@ INSTALL = "pip install 'unembedding-geometry[explore]'"
 
 PORTS = 65_535
 
-WILDCARDS = ("", "0.0.0.0", "::")
+WILDCARDS = ("0.0.0.0", "::")
 """Hosts that mean every address of this machine."""
+
+_OF_THIS_MACHINE = "a name or address of this machine such as 127.0.0.1, ::1 or, for all of them, 0.0.0.0"
 
 
 def check_installed() -> None:
@@ -49,19 +52,18 @@ def bind(host: str, port: int) -> socket.socket:
     """
     if not 0 <= port <= PORTS:
         raise OptionError(f"--port {port} arrived; expected 0 to {PORTS:,}, 0 for any that is free")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except (OSError, UnicodeError) as error:
-        raise OptionError(f"--host {host!r} arrived; expected a name or address of this machine: {error}") from error
-    found = socket.socket(family, kind, protocol)
+    family, address = _resolved(host, port)
+    found = socket.socket(family, socket.SOCK_STREAM)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
         found.listen(limits.CONNECTIONS)
     except OSError as error:
         found.close()
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise OptionError(
+                f"--host {host!r} arrived; expected {_OF_THIS_MACHINE}: it has no such address"
+            ) from error
         reason = error.strerror or str(error)
         raise OptionError(
             f"port {port} on {host} cannot be had ({reason}); expected a free one: give another with --port, or 0 for "
@@ -70,14 +72,23 @@ def bind(host: str, port: int) -> socket.socket:
     return found
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a host's name or address."""
-    if host.lower() == "localhost":
-        return True
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, tuple[Any, ...]]:
+    """Return the family and the address that a host's name stands for.
+
+    Raises:
+        OptionError: It stands for none.
+    """
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise OptionError(f"--host {host!r} arrived; expected {_OF_THIS_MACHINE}: {reason}") from error
+    return family, address
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on a host."""
+    return ipaddress.ip_address(_resolved(host, 0)[1][0]).is_loopback
 
 
 def names_of(host: str) -> frozenset[str]:
@@ -98,13 +109,14 @@ def make_server(desk: "geometry.explore.desk.Desk", host: str) -> "uvicorn.Serve
     import uvicorn
 
     from geometry.explore.app import make_app
+    from geometry.explore.connections import Connection
 
     app = make_app(desk, names_of(host), any_address=not is_loopback(host))
     # what it logs of connections is nobody's business; a fault of ours is told by the application
     config = uvicorn.Config(
-        app, log_level="critical", access_log=False, http="h11", ws="none", lifespan="off", server_header=False,
-        proxy_headers=False, h11_max_incomplete_event_size=limits.HEADERS, limit_concurrency=limits.CONNECTIONS,
-        timeout_keep_alive=30, timeout_graceful_shutdown=1,
+        app, log_level="critical", access_log=False, http=Connection, ws="none", lifespan="off", server_header=False,
+        proxy_headers=False, h11_max_incomplete_event_size=limits.HEADERS, timeout_keep_alive=int(limits.PATIENCE),
+        timeout_graceful_shutdown=1,
     )  # fmt: skip
     return uvicorn.Server(config)
 

@@ -110,6 +110,17 @@ class Volume:
         blocks = any(_IN_BLOCK.search(name) for name in self.head.opened.checkpoint.tensors)
         return "" if blocks else f"{self.name} is a head alone: it has no layers to run"
 
+    def check_unchanged(self, fingerprint: str) -> None:
+        """Check that what was opened again from its source is still this head.
+
+        Raises:
+            RefusedError: It has another fingerprint.
+        """
+        if fingerprint != self.head.fingerprint:
+            raise RefusedError(
+                f"{self.name} changed on the disk, from {self.head.fingerprint} to {fingerprint}: start the server anew"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """What the page has to know of it."""
         regime, spelling = self.spelling

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from geometry.choices import DEFAULT_SPACE, Among, SpaceName
-from geometry.concepts import Concept, evaluate
+from geometry.concepts import evaluate
 from geometry.errors import ExpressionError, GeometryError, TokenError
 from geometry.explore import limits
 from geometry.explore.parameters import Parameters
@@ -94,15 +94,3 @@ def blamed(volume: Volume, asked: Sum, error: GeometryError) -> Place | None:
         except GeometryError:
             continue
     return None
-
-
-def concept_of(volume: Volume, asked: Sum) -> Concept:
-    """Evaluate a sum in its space.
-
-    Raises:
-        RefusedError: As `explained`.
-    """
-    try:
-        return evaluate(volume.head.in_space(asked.space), asked.expression)
-    except GeometryError as error:
-        raise RefusedError(str(error), place=blamed(volume, asked, error)) from error
