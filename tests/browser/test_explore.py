@@ -232,7 +232,7 @@ def test_heads_are_switched(look: Look, visit: "Visit"):
     says(page, "#winner", "^horse face$")
     page.locator("#head").select_option("organism-bytes")
     says(page, "#origin", "ef903dc2dae1819e")
-    says(page, "#map-empty", "too few emoji")
+    says(page, "#map-empty", "No map of emoji on this head")
     page.locator("#expression").fill("sea + horse + prefix")
     page.wait_for_selector("#bars li")
     assert query(page)["head"] == "organism-bytes"

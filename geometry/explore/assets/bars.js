@@ -11,6 +11,12 @@ export function termColor(index) {
   return `var(--term-${index % TERM_COLORS})`;
 }
 
+/** What a term's parts are filled with: where its colour came before, it is striped. */
+export function termFill(index) {
+  const color = termColor(index);
+  return index < TERM_COLORS ? color : `repeating-linear-gradient(45deg, ${color} 0 3px, var(--paper) 3px 5px)`;
+}
+
 /** A token's name for people: an emoji's own, or the token with quotes. */
 export function named(token) {
   return token.name || nameOf(token.id) || `“${token.text.trim() || token.text}”`;
@@ -57,11 +63,11 @@ export class Bars {
 
   #explain(labels, parts) {
     const biased = parts.some((row) => row.some((part) => part.label === null && part.value !== 0));
-    const items = [...labels.map((label, at) => [label, termColor(at)]), ...(biased ? [['bias', 'var(--bias)']] : [])];
-    replace(this.#legend, ...items.map(([label, color]) => {
+    const items = [...labels.map((label, at) => [label, termFill(at)]), ...(biased ? [['bias', 'var(--bias)']] : [])];
+    replace(this.#legend, ...items.map(([label, fill]) => {
       const swatch = make('i');
-      swatch.style.background = color;
-      return make('li', {}, swatch, label);
+      swatch.style.background = fill;
+      return make('li', {title: label}, swatch, label);
     }));
   }
 }
@@ -94,7 +100,7 @@ class Row {
 
   show(candidate, parts, scale) {
     if (this.#token?.id !== candidate.id || this.#token.text !== candidate.text) {
-      replace(this.face, isPicture(candidate) ? glyph(candidate, 30, '') : make('span', {class: 'abc', text: 'Aa'}));
+      replace(this.face, isPicture(candidate) ? glyph(candidate, 30, '') : null);
     }
     this.#token = candidate;
     this.name.textContent = named(candidate);
@@ -116,7 +122,7 @@ class Row {
       const style = this.parts[at].style;
       style.left = `${100 * (start - scale.low) / scale.span}%`;
       style.width = `${100 * Math.abs(part.value) / scale.span}%`;
-      style.background = part.color;
+      style.background = part.fill;
     });
     this.zero.style.left = `${100 * -scale.low / scale.span}%`;
   }
@@ -127,8 +133,8 @@ class Row {
 }
 
 function partsOf(candidate, labels) {
-  const terms = labels.map((label, at) => ({label, value: candidate.by_term[label] ?? 0, color: termColor(at)}));
-  return [...terms, {label: null, value: candidate.by_bias ?? 0, color: 'var(--bias)'}];
+  const terms = labels.map((label, at) => ({label, value: candidate.by_term[label] ?? 0, fill: termFill(at)}));
+  return [...terms, {label: null, value: candidate.by_bias ?? 0, fill: 'var(--bias)'}];
 }
 
 /** One scale for all rows: from the lowest sum of negative parts to the highest of positive ones. */

@@ -5,6 +5,7 @@ import {clamp, fixed} from './numbers.js';
 import {dotted, glyph, isPicture} from './sprites.js';
 
 const LEAST = 7; // a region whose deepest point is nearer to its edge has no room for a picture
+const RING = 24; // a name that is nearer to the ring would be hidden by it
 
 /** An SVG path through points and back. */
 export function outlinePath(points) {
@@ -15,8 +16,9 @@ export function outlinePath(points) {
  * A region's token at its deepest point, as large as there is room; null where there is none.
  * @param {{id: number, text: string, point: [number, number], depth: number}} region
  * @param {[number, number]} size of the picture
+ * @param {?[number, number]} ring where the sum is; a name stands above or below it
  */
-export function regionGlyph(region, [width, height]) {
+export function regionGlyph(region, [width, height], ring) {
   const {point, depth} = region;
   if (depth < LEAST) return null;
   const picture = isPicture(region);
@@ -24,7 +26,9 @@ export function regionGlyph(region, [width, height]) {
   if (!picture && room < 8) return null;
   const shown = make('span', {class: 'at'}, glyph(region, room, ''));
   shown.style.left = `${(100 * point[0]) / width}%`;
-  shown.style.top = `${(100 * point[1]) / height}%`;
+  const hidden = !picture && ring && Math.abs(point[0] - ring[0]) < 2 * RING && Math.abs(point[1] - ring[1]) < RING;
+  const down = hidden ? ring[1] + (point[1] < ring[1] ? -RING : RING) : point[1];
+  shown.style.top = `${(100 * down) / height}%`;
   if (!picture) shown.style.fontSize = `${room}px`;
   return shown;
 }

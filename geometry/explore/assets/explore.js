@@ -70,7 +70,7 @@ function applyState(page) {
   const head = heads.get(state.get('head'));
   const spaces = head.spaces;
   if (!spaces.includes(state.get('space'))) state.set({space: spaces.includes('folded') ? 'folded' : spaces[0]});
-  find('head').value = head.name;
+  find('head').value = find('head').title = head.name;
   replace(find('space'), ...spaces.map((space) => make('option', {value: space, text: space})));
   find('space').value = state.get('space');
   find('among').value = state.get('among');
@@ -78,7 +78,7 @@ function applyState(page) {
   find('origin').textContent = [head.name, head.fingerprint, size, head.spelling].join(' · ');
   showExamples(page, head);
   if (head.maps) page.map.load();
-  else page.map.none('This head holds too few emoji as single tokens for a map of them.');
+  else page.map.none(`No map of emoji on this head: ${head.spelling}.`);
   page.sum.restore();
   showTab(page);
 }

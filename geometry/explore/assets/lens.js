@@ -109,6 +109,7 @@ function colors(value) {
   const x = clamp(value, 0, 1) * (RAMP.length - 1);
   const at = Math.min(Math.floor(x), RAMP.length - 2);
   const rgb = RAMP[at].map((low, channel) => Math.round(low + (RAMP[at + 1][channel] - low) * (x - at)));
-  const dark = rgb[0] * 0.299 + rgb[1] * 0.587 + rgb[2] * 0.114 < 133;
-  return [`rgb(${rgb})`, dark ? '#fff' : '#1f2328'];
+  const [red, green, blue] = rgb.map((one) => (one / 255) ** 2.2);
+  const luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  return [`rgb(${rgb})`, luminance < 0.179 ? '#fff' : '#000']; // where both inks contrast alike, 4.6 to 1
 }

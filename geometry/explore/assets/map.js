@@ -6,7 +6,7 @@ import {debounced, find} from './dom.js';
 import {MapGroups} from './groups.js';
 import {MapSearch} from './mapsearch.js';
 import {MapSource} from './mapsource.js';
-import {trustText, viewOf, viewText} from './mapview.js';
+import {labelOf, trustText, viewOf, viewText} from './mapview.js';
 import {MapStrip} from './strip.js';
 import {useSheet} from './sprites.js';
 
@@ -151,7 +151,7 @@ export class MapPanel {
     find('map-empty').hidden = true;
     canvas.hidden = false;
     find('map-stage').classList.remove('nomap');
-    canvas.setAttribute('aria-label', data.caption);
+    canvas.setAttribute('aria-label', `Map of emoji, ${method.toUpperCase()}: ${data.caption}`);
     this.#scatter = new Scatter(canvas, data, image, {
       onHover: (at) => this.#strip.show(data, at ?? this.#strip.picked),
       onPick: (at) => this.#strip.pick(data, at),
@@ -180,7 +180,7 @@ export class MapPanel {
 
   #composite(told, [x, y], expression) {
     const terms = (told.terms ?? []).map((id) => this.#places.get(id)).filter((at) => at !== undefined);
-    return {expression, label: expression, x, y, winner: this.#places.get(told.winner) ?? null, terms, nearest: []};
+    return {expression, label: labelOf(expression), x, y, winner: this.#places.get(told.winner) ?? null, terms, nearest: []};
   }
 
   #dim(on) {

@@ -1,11 +1,20 @@
 /** What the map says of itself, and its view as text. */
 
-/** How far a map is to be trusted, in a few words. */
+const LONGEST = 40;
+
+/** How far a map is to be trusted, in a few words; what the map itself notes says of how many nearest that is. */
 export function trustText(data) {
   const parts = [];
   if (Number.isFinite(data.trust)) parts.push(`trust ${data.trust.toFixed(2)}`);
-  if (Number.isFinite(data.overlap)) parts.push(`keeps ${Math.round(100 * data.overlap)}% of the 10 nearest`);
-  return parts.join(' · ');
+  const nearest = data.notes.length ? 'nearest' : '10 nearest';
+  if (Number.isFinite(data.overlap)) parts.push(`keeps ${Math.round(100 * data.overlap)}% of the ${nearest}`);
+  return [parts.join(' · '), ...data.notes].filter(Boolean).join('; ');
+}
+
+/** An expression as a label on the map: a long one by its beginning. */
+export function labelOf(expression) {
+  const points = [...expression];
+  return points.length > LONGEST ? `${points.slice(0, LONGEST - 1).join('')}…` : expression;
 }
 
 /** A view as the address has it. */

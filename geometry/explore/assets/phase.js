@@ -104,7 +104,8 @@ export class PhaseView {
   }
 
   #glyphs() {
-    return this.#regions.map((one) => regionGlyph(one, this.#plane.size));
+    const ring = this.#at && this.#plane.place(this.#at);
+    return this.#regions.map((one) => regionGlyph(one, this.#plane.size, ring));
   }
 
   #shapes() {

@@ -41,11 +41,9 @@ export class Reading {
     const {state, heads} = this.page;
     if (state.get('tab') !== 'lens') return;
     const head = heads.get(state.get('head'));
-    for (const id of ['prompt', 'between', 'loop', 'steps']) find(id).disabled = !head.model;
+    for (const one of find('panel-lens').querySelectorAll('input, select, button')) one.disabled = !head.model;
     if (!head.model) {
-      this.#key = '';
-      this.#loop.clear();
-      this.#view.none(head.model_note || 'There is no model to run here.');
+      this.#forget(head.model_note || 'There is no model to run here.');
       return;
     }
     if (!state.get('prompt')) state.set({prompt: FIRST});
@@ -64,21 +62,21 @@ export class Reading {
     const question = this.#question();
     const key = JSON.stringify(question);
     if (key === this.#key) return;
+    if (this.#answer?.head !== question.head) this.#forget('the model reads …');
     this.#key = key;
     this.#loop.clear();
     find('lens-table').classList.add('stale');
-    if (!this.#answer) this.#view.none('the model reads …');
     try {
       const answer = await this.#lens.ask({...question, k: 5});
       if (!answer) return;
-      this.#answer = answer;
+      [this.#answer, this.#read] = [answer, answer];
       hideFault(find('prompt-fault'));
-      this.#read = answer;
       this.#view.show(answer);
       replace(find('lens-notes'), ...answer.notes.map((note) => make('li', {text: note})));
       find('lens-table').classList.remove('stale');
     } catch (error) {
       this.#key = '';
+      if (error instanceof Refused && !this.#read) this.#view.none('');
       this.#fail(error, 'lens', () => this.read());
     }
   }
@@ -96,6 +94,16 @@ export class Reading {
       this.#loop.clear();
       this.#fail(error, 'retry', () => this.again());
     }
+  }
+
+  /** Nothing is read, and why; what another head said is not copied here. */
+  #forget(why) {
+    this.#key = '';
+    [this.#answer, this.#read] = [null, null];
+    this.#loop.clear();
+    this.#view.none(why);
+    hideFault(find('prompt-fault'));
+    replace(find('lens-notes'));
   }
 
   #question() {

@@ -53,7 +53,8 @@ class Row {
     const reach = Math.max(REACH, Math.ceil(Math.abs(typed)));
     const id = `weight-${at}`;
     this.typed = typed;
-    this.output = make('output', {for: id});
+    // the slider itself says its weight to a screen reader
+    this.output = make('span', {class: 'value', 'aria-hidden': 'true'});
     this.input = make('input', {type: 'range', id, min: -reach, max: reach, step: STEP, list: null,
       title: 'double click or Backspace: as typed'});
     this.input.style.setProperty('--color', color);

@@ -39,12 +39,13 @@ export function isPicture(token) {
  * Draw a token: an emoji as its picture, anything else as its text with a leading space as a dot.
  * @param {{id?: number, text: string}} token
  * @param {number} side of the picture, in CSS pixels
- * @param {string} [label] what a screen reader says; the text itself by default
+ * @param {string} [label] what a screen reader says; the text itself by default, nothing where it is empty
  */
 export function glyph(token, side, label) {
   const number = numberOf(token);
   if (number === undefined) return written(token.text, side);
-  const picture = make('span', {class: 'sprite', role: 'img', 'aria-label': label ?? token.text.trim()});
+  const said = label ?? token.text.trim();
+  const picture = make('span', {class: 'sprite', ...(said ? {role: 'img', 'aria-label': said} : {'aria-hidden': 'true'})});
   const [column, row] = [number % sheet.columns, Math.floor(number / sheet.columns)];
   picture.style.width = picture.style.height = `${side}px`;
   picture.style.backgroundImage = `url("${sheet.url}")`;

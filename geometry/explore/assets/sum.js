@@ -15,6 +15,7 @@ const TYPING = 60;
 const PAUSING = 150;
 const RESTING = 500;
 const SLOW = 250;
+const HALF = 400; // a sum is wrong at every sign that is typed, until its next word is there
 const BUSY = new Set([429, 503]);
 
 export class Sum {
@@ -24,6 +25,7 @@ export class Sum {
   #written = [];
   #land = new Subject('/api/land');
   #asking = 0;
+  #faulty = 0;
 
   /**
    * @param {{state: object, map: object, connection: object}} page
@@ -121,7 +123,7 @@ export class Sum {
     const another = answer.given !== this.#answer?.given || answer.head !== this.#answer?.head;
     this.#answer = answer;
     if (another || !this.#weights) this.#written = answer.sliders.map((one) => one.weight);
-    hideFault(find('fault'));
+    this.#rightly();
     find('hello').hidden = true;
     find('card').classList.remove('stale');
     this.page.onAnswer(answer);
@@ -153,7 +155,7 @@ export class Sum {
   #empty() {
     this.#land.stop();
     this.#answer = null;
-    hideFault(find('fault'));
+    this.#rightly();
     find('hello').hidden = false;
     this.page.onAnswer(null);
     this.page.map.place(null);
@@ -169,8 +171,16 @@ export class Sum {
     if (BUSY.has(error.status)) setTimeout(() => this.ask(), 1000);
     // what another head answered says nothing here
     if (this.#answer?.head !== this.page.state.get('head')) this.#empty();
-    showFault(find('fault'), error, this.#typed);
     find('card').classList.add('stale');
+    const typed = this.#typed;
+    const halfway = find('fault').hidden && this.#answer !== null && document.activeElement === this.input;
+    clearTimeout(this.#faulty);
+    this.#faulty = setTimeout(() => showFault(find('fault'), error, typed), halfway ? HALF : 0);
+  }
+
+  #rightly() {
+    clearTimeout(this.#faulty);
+    hideFault(find('fault'));
   }
 }
 
