@@ -3,7 +3,7 @@
 (() => {
   const byId = (id) => document.getElementById(id);
   const data = JSON.parse(byId('map-data').textContent);
-  const points = data.points, count = points.id.length;
+  const points = data.points;
   const SHOWN = 12; // matches that are listed; all are marked on the map
   const MARKED = 400;
 
@@ -110,37 +110,11 @@
   // ---- search
 
   const find = byId('find'), found = byId('found');
-  const texts = points.text.map((text) => text.trim().toLowerCase());
-  const names = points.name.map((name) => name.toLowerCase());
+  const seek = new Scatter.Search(points);
   let listed = [], active = -1;
 
-  /** Return how well a point answers, 0 the best, or -1. */
-  function rank(position, query, bytes) {
-    const name = names[position], text = texts[position];
-    if (text === query || name === query) return 0;
-    if (bytes && points.bytes[position].startsWith(bytes)) return 1;
-    if (name.startsWith(query) || text.startsWith(query)) return 2;
-    if (name.includes(` ${query}`)) return 3;
-    return name.includes(query) || text.includes(query) ? 4 : -1;
-  }
-
-  function matches(given) {
-    const query = given.trim().toLowerCase().replaceAll('\ufe0f', '');
-    if (!query) return [];
-    const id = /^#(\d+)$/.exec(query);
-    if (id) return points.id.indexOf(Number(id[1])) < 0 ? [] : [points.id.indexOf(Number(id[1]))];
-    const hex = query.replace(/^<|>$|\s/g, '');
-    const bytes = /^([0-9a-f]{2}){2,}$/.test(hex) ? hex : '';
-    const ranked = [];
-    for (let i = 0; i < count; i++) {
-      const how = rank(i, query, bytes);
-      if (how >= 0) ranked.push([how, i]);
-    }
-    return ranked.sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((one) => one[1]);
-  }
-
   function search() {
-    const all = matches(find.value);
+    const all = seek.matches(find.value);
     listed = all.slice(0, SHOWN);
     active = listed.length ? 0 : -1;
     found.replaceChildren(...listed.map((position, i) => option(position, i)));

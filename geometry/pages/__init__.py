@@ -110,8 +110,9 @@ def embedded(name: str, value: Any) -> str:
 
 SCATTER = (
     "scatter.js", "scatter-plane.js", "scatter-scene.js", "scatter-points.js", "scatter-over.js", "scatter-hands.js",
+    "scatter-search.js",
 )  # fmt: skip
-"""The scripts that draw tokens on a canvas; the first is loaded first."""
+"""The scripts that draw tokens on a canvas and find them; the first is loaded first."""
 
 
 def scatter_script() -> str:

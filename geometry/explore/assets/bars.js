@@ -2,7 +2,7 @@
 
 import {make, replace} from './dom.js';
 import {fixed, signed} from './numbers.js';
-import {glyph, isPicture, nameOf} from './sprites.js';
+import {glyph, isPicture, named} from './sprites.js';
 
 const TERM_COLORS = 7;
 
@@ -15,11 +15,6 @@ export function termColor(index) {
 export function termFill(index) {
   const color = termColor(index);
   return index < TERM_COLORS ? color : `repeating-linear-gradient(45deg, ${color} 0 3px, var(--paper) 3px 5px)`;
-}
-
-/** A token's name for people: an emoji's own, or the token with quotes. */
-export function named(token) {
-  return token.name || nameOf(token.id) || `“${token.text.trim() || token.text}”`;
 }
 
 export class Bars {

@@ -1,6 +1,6 @@
 /** Whether the server is there; when it is not, the page says so and looks for it until it is back. */
 
-import {ask} from './api.js';
+import {Away, Refused, ask} from './api.js';
 
 const FIRST = 700;
 const LAST = 4000;
@@ -13,6 +13,19 @@ export class Connection {
   /** @param {HTMLElement} banner shown while nobody answers */
   constructor(banner) {
     this.#banner = banner;
+  }
+
+  /**
+   * Deal with a question that failed; what is neither refused nor unheard is a mistake of ours and thrown on.
+   * @param {Error} error
+   * @param {string} subject
+   * @param {() => void} again asks it
+   * @param {(refused: Refused) => void} onRefused
+   */
+  failed(error, subject, again, onRefused) {
+    if (error instanceof Away) this.lost(subject, again);
+    else if (error instanceof Refused) onRefused(error);
+    else throw error;
   }
 
   /**

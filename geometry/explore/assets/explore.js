@@ -3,9 +3,9 @@
 import {Away, ask} from './api.js';
 import {Connection} from './connection.js';
 import {find, make, replace} from './dom.js';
-import {MapPanel} from './map.js';
+import {LensPanel} from './lenspanel.js';
+import {MapPanel} from './mappanel.js';
 import {count} from './numbers.js';
-import {Reading} from './reading.js';
 import {State} from './state.js';
 import {Sum} from './sum.js';
 import {Tabs} from './tabs.js';
@@ -30,10 +30,10 @@ function begin(told) {
   page.map = new MapPanel(state, connection, () => {
     page.sum.redraw();
     page.sum.phase.redraw();
-    page.reading.redraw();
+    page.lens.redraw();
   });
   page.sum = new Sum(page);
-  page.reading = new Reading(page);
+  page.lens = new LensPanel(page);
   page.tabs = new Tabs(find('tabs'), (tab) => {
     state.set({tab}, {step: true});
     showTab(page);
@@ -97,7 +97,7 @@ function showTab(page) {
   find('lens-stage').hidden = tab !== 'lens';
   find('card').hidden = tab === 'lens' || !page.answered;
   page.sum.phase.follow();
-  page.reading.follow();
+  page.lens.follow();
 }
 
 /** Take note of an answer to a sum, or of there being none. */

@@ -1,10 +1,11 @@
+/* global Scatter */
 /** The search box over the map: what is found is marked, Enter goes from one to the next. */
 
 import {find} from './dom.js';
 
 export class MapSearch {
   found = [];
-  #points = null;
+  #search = null;
   #next = 0;
 
   /**
@@ -27,22 +28,16 @@ export class MapSearch {
 
   /** Search other points, or none. */
   over(points) {
-    this.#points = points;
+    this.#search = points && new Scatter.Search(points);
     find('find').value = this.state.get('find');
     this.#seek();
   }
 
   #seek() {
-    const wanted = find('find').value.trim().toLowerCase();
+    const wanted = find('find').value.trim();
     this.#next = 0;
-    this.found = wanted && this.#points ? matches(this.#points, wanted) : [];
+    this.found = this.#search?.matches(wanted) ?? [];
     this.onFind(this.found);
     find('found').textContent = !wanted ? '' : this.found.length ? `${this.found.length} found` : 'none of that name';
   }
-}
-
-/** Positions by a part of the name, the token itself, or its id as `#7027`. */
-function matches({name, text, id}, wanted) {
-  return id.flatMap((number, at) => (name[at].toLowerCase().includes(wanted)
-    || text[at].trim().toLowerCase().startsWith(wanted) || `#${number}` === wanted ? [at] : []));
 }

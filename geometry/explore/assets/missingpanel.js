@@ -1,6 +1,6 @@
 /** The tab of the missing emoji, and its ghost on the map: asked for when a sum has rested a while. */
 
-import {Away, Refused, Subject} from './api.js';
+import {Subject} from './api.js';
 import {find} from './dom.js';
 import {missingIsComing, showMissing} from './missing.js';
 
@@ -39,9 +39,8 @@ export class MissingPanel {
       map.haunt(found.vacancy ? found : null);
     } catch (error) {
       this.#shown = '';
-      if (error instanceof Away) connection.lost('vacancy', () => this.follow(sum));
-      else if (error instanceof Refused) this.#show({vacancy: null, reason: error.message});
-      else throw error;
+      connection.failed(error, 'vacancy', () => this.follow(sum),
+        (refused) => this.#show({vacancy: null, reason: refused.message}));
     }
   }
 

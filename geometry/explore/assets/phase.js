@@ -1,13 +1,12 @@
 /** The phase diagram: which token wins where as weights move; the ring is the sum, and can be dragged. */
 
 import {arrow, draw, framed, make, replace} from './dom.js';
-import {named} from './bars.js';
-import {axes, outlinePath, regionGlyph} from './board.js';
-import {Cells} from './cells.js';
 import {percent} from './numbers.js';
-import {Plane, SIDE, Triangle} from './plane.js';
+import {Cells} from './phasecells.js';
+import {axes, outlinePath, regionGlyph} from './phaseparts.js';
+import {Plane, SIDE, Triangle} from './phaseplane.js';
 import {deepest, inside} from './polygons.js';
-import {glyph} from './sprites.js';
+import {glyph, named} from './sprites.js';
 
 const LISTED = 10;
 

@@ -1,6 +1,6 @@
 /** The tab of the phase diagram: what it varies, when it is asked for anew, and the weights its ring stands for. */
 
-import {Away, Refused, Subject} from './api.js';
+import {Subject} from './api.js';
 import {find, make, replace} from './dom.js';
 import {PhaseView} from './phase.js';
 
@@ -53,9 +53,7 @@ export class PhasePanel {
       if (found.phase) this.#view.show(found.phase, this.#places(found.phase.terms) !== null);
       else this.#view.none(found.reason);
     } catch (error) {
-      if (error instanceof Away) this.page.connection.lost('phase', () => this.follow());
-      else if (error instanceof Refused) this.#view.none(error.message);
-      else throw error;
+      this.page.connection.failed(error, 'phase', () => this.follow(), (refused) => this.#view.none(refused.message));
     }
   }
 

@@ -1,4 +1,4 @@
-/** Pictures of emoji from the sheet that the server has for a head, so that no font of the reader's is needed. */
+/** How tokens are shown: emoji as pictures from the server's sheet, so that no font is needed, words as text. */
 
 import {make} from './dom.js';
 
@@ -30,6 +30,11 @@ export function nameOf(id) {
   return sheet.byName.get(id) ?? '';
 }
 
+/** A token's name for people: an emoji's own, or the token with quotes. */
+export function named(token) {
+  return token.name || nameOf(token.id) || `“${token.text.trim() || token.text}”`;
+}
+
 /** Whether a token is drawn rather than written. */
 export function isPicture(token) {
   return numberOf(token) !== undefined || EMOJI.test(token.text);
@@ -45,7 +50,8 @@ export function glyph(token, side, label) {
   const number = numberOf(token);
   if (number === undefined) return written(token.text, side);
   const said = label ?? token.text.trim();
-  const picture = make('span', {class: 'sprite', ...(said ? {role: 'img', 'aria-label': said} : {'aria-hidden': 'true'})});
+  const heard = said ? {role: 'img', 'aria-label': said} : {'aria-hidden': 'true'};
+  const picture = make('span', {class: 'sprite', ...heard});
   const [column, row] = [number % sheet.columns, Math.floor(number / sheet.columns)];
   picture.style.width = picture.style.height = `${side}px`;
   picture.style.backgroundImage = `url("${sheet.url}")`;

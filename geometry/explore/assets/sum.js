@@ -1,15 +1,16 @@
 /** The sum that is typed: where it lands and why, its sliders, its phase diagram, the emoji that is not there. */
 
-import {Away, Refused, Subject} from './api.js';
+import {Subject} from './api.js';
 import {Bars} from './bars.js';
 import {copyButtons} from './copy.js';
 import {debounced, find, make, replace} from './dom.js';
 import {hideFault, showFault} from './fault.js';
 import {MissingPanel} from './missingpanel.js';
 import {PhasePanel} from './phasepanel.js';
+import {cascadeLine, inputsLine} from './remarks.js';
 import {Sliders} from './sliders.js';
-import {glyph, inked} from './sprites.js';
-import {WinnerCard, inputsLine} from './winner.js';
+import {inked} from './sprites.js';
+import {WinnerCard} from './winner.js';
 
 const TYPING = 60;
 const PAUSING = 150;
@@ -81,7 +82,7 @@ export class Sum {
       const answer = await this.#land.ask(this.#question(), {patient});
       if (answer) this.#show(answer);
     } catch (error) {
-      this.#fail(error);
+      this.page.connection.failed(error, 'land', () => this.ask(), (refused) => this.#refused(refused));
     } finally {
       clearTimeout(slow);
       this.#asking -= 1;
@@ -137,19 +138,13 @@ export class Sum {
       this.sliders.show(answer.sliders, this.#written, `${answer.head} ${answer.given}`, labels);
       this.phase.sum(answer);
     }
-    this.#cascade(answer.cascade);
+    replace(find('cascade'), ...cascadeLine(answer.cascade));
     replace(find('inputs'), ...inputsLine(answer.inputs));
     replace(find('notes'), ...answer.notes.map((note) => make('li', {}, ...inked(note, 15))));
     this.page.map.place(answer);
     if (another) this.missing.forget();
     this.pause();
     this.rest();
-  }
-
-  #cascade(texts) {
-    const told = texts.slice(1).flatMap((text) => [' ', glyph({text}, 20), ' ']);
-    const lead = make('span', {class: 'grey', text: 'with each winner’s family gone, one after the other: '});
-    replace(find('cascade'), ...(told.length ? [lead, ...told] : []));
   }
 
   #empty() {
@@ -162,20 +157,15 @@ export class Sum {
     this.page.map.haunt(null);
   }
 
-  #fail(error) {
-    if (error instanceof Away) {
-      this.page.connection.lost('land', () => this.ask());
-      return;
-    }
-    if (!(error instanceof Refused)) throw error;
-    if (BUSY.has(error.status)) setTimeout(() => this.ask(), 1000);
+  #refused(refused) {
+    if (BUSY.has(refused.status)) setTimeout(() => this.ask(), 1000);
     // what another head answered says nothing here
     if (this.#answer?.head !== this.page.state.get('head')) this.#empty();
     find('card').classList.add('stale');
     const typed = this.#typed;
     const halfway = find('fault').hidden && this.#answer !== null && document.activeElement === this.input;
     clearTimeout(this.#faulty);
-    this.#faulty = setTimeout(() => showFault(find('fault'), error, typed), halfway ? HALF : 0);
+    this.#faulty = setTimeout(() => showFault(find('fault'), refused, typed), halfway ? HALF : 0);
   }
 
   #rightly() {

@@ -1,9 +1,8 @@
 /** The winner, large, and in one line by how much it wins. */
 
 import {make, replace} from './dom.js';
-import {named} from './bars.js';
 import {bytes, chance, fixed} from './numbers.js';
-import {dotted, glyph, inked, isPicture} from './sprites.js';
+import {glyph, isPicture, named} from './sprites.js';
 
 const SIDE = 96;
 
@@ -43,11 +42,4 @@ export class WinnerCard {
   forget() {
     this.#shown = null;
   }
-}
-
-/** What was left out because it is in the sum already, in one line of nodes. */
-export function inputsLine(inputs) {
-  if (!inputs.length) return [];
-  const listed = inputs.map((one) => `${dotted(one.text)} (${one.rank})`).join(', ');
-  return [`left out, being in the sum or a variant of it: `, ...inked(listed, 14), '; in brackets their rank'];
 }

@@ -1,13 +1,13 @@
 /* global Scatter */
 /** The map beside the card: the head's emoji on a plane, the sum among them, and the emoji that is not there. */
 
-import {Away, NOT_YET, Refused} from './api.js';
+import {NOT_YET} from './api.js';
 import {debounced, find} from './dom.js';
-import {MapGroups} from './groups.js';
+import {MapGroups} from './mapgroups.js';
 import {MapSearch} from './mapsearch.js';
 import {MapSource} from './mapsource.js';
 import {labelOf, trustText, viewOf, viewText} from './mapview.js';
-import {MapStrip} from './strip.js';
+import {MapStrip} from './mapstrip.js';
 import {useSheet} from './sprites.js';
 
 const AGAIN = 1000;
@@ -67,10 +67,10 @@ export class MapPanel {
         if ([this.state.get('head'), this.state.get('space'), this.state.get('map')].join(' ') === key) this.load();
       }, AGAIN);
     } catch (error) {
-      if (error instanceof Away) this.connection.lost('map', () => this.load());
-      else if (!(error instanceof Refused)) throw error;
-      else if (wanted === 'umap') this.#standIn(head, space, `this is PCA; ${error.message}`);
-      else this.none(error.message);
+      this.connection.failed(error, 'map', () => this.load(), ({message}) => {
+        if (wanted === 'umap') this.#standIn(head, space, `this is PCA; ${message}`);
+        else this.none(message);
+      });
     }
   }
 
@@ -125,9 +125,7 @@ export class MapPanel {
       if (this.#data !== data) this.#show(data, 'pca', [head, space, 'pca'].join(' '));
       this.#tell(why);
     } catch (error) {
-      if (error instanceof Refused) this.none(error.message);
-      else if (error instanceof Away) this.connection.lost('map', () => this.load());
-      else throw error;
+      this.connection.failed(error, 'map', () => this.load(), (refused) => this.none(refused.message));
     }
   }
 
@@ -151,7 +149,7 @@ export class MapPanel {
     find('map-empty').hidden = true;
     canvas.hidden = false;
     find('map-stage').classList.remove('nomap');
-    canvas.setAttribute('aria-label', `Map of emoji, ${method.toUpperCase()}: ${data.caption}`);
+    canvas.setAttribute('aria-label', `Map of emoji by ${method.toUpperCase()}: ${data.caption}`);
     this.#scatter = new Scatter(canvas, data, image, {
       onHover: (at) => this.#strip.show(data, at ?? this.#strip.picked),
       onPick: (at) => this.#strip.pick(data, at),
@@ -180,7 +178,8 @@ export class MapPanel {
 
   #composite(told, [x, y], expression) {
     const terms = (told.terms ?? []).map((id) => this.#places.get(id)).filter((at) => at !== undefined);
-    return {expression, label: labelOf(expression), x, y, winner: this.#places.get(told.winner) ?? null, terms, nearest: []};
+    const winner = this.#places.get(told.winner) ?? null;
+    return {expression, label: labelOf(expression), x, y, winner, terms, nearest: []};
   }
 
   #dim(on) {

@@ -5,7 +5,7 @@ const SIDE = 200; // pixels across
 export class Cells {
   /**
    * @param {number[][]} grid places among the regions, the first weight along columns; -1 is outside
-   * @param {import('./plane.js').Plane|import('./plane.js').Triangle} plane
+   * @param {import('./phaseplane.js').Plane|import('./phaseplane.js').Triangle} plane
    * @param {[number, number]} window lowest and highest weight
    */
   constructor(grid, plane, [low, high]) {

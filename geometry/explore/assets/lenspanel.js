@@ -1,6 +1,6 @@
 /** The tab of the lens: a prompt, what every layer makes of it, and the loop of trying again. */
 
-import {Away, Refused, Subject} from './api.js';
+import {Refused, Subject} from './api.js';
 import {copyButtons} from './copy.js';
 import {find, make, replace} from './dom.js';
 import {hideFault, showFault} from './fault.js';
@@ -9,7 +9,7 @@ import {LoopView} from './loop.js';
 
 const FIRST = ' the seahorse emoji is'; // a word's token begins with its space
 
-export class Reading {
+export class LensPanel {
   #lens = new Subject('/api/lens');
   #retry = new Subject('/api/retry');
   #view = new LensView({table: find('lens-table'), cell: find('lens-cell')});
@@ -111,8 +111,7 @@ export class Reading {
   }
 
   #fail(error, subject, again) {
-    if (error instanceof Away) this.page.connection.lost(subject, again);
-    else if (error instanceof Refused) showFault(find('prompt-fault'), error, this.page.state.get('prompt'));
-    else throw error;
+    this.page.connection.failed(error, subject, again,
+      (refused) => showFault(find('prompt-fault'), refused, this.page.state.get('prompt')));
   }
 }
