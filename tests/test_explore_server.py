@@ -238,10 +238,10 @@ def test_a_umap_is_drawn_aside_and_asked_for_again(client: Client, monkeypatch):
     assert client.get("/api/land", q=SEAHORSE)["composite"]["umap"] is not None
 
 
-def _drawn(drawing: Planes, volume: Any) -> Any:
+def _drawn(drawing: Planes, volume: Any, space: Any = "folded") -> Any:
     """The UMAP once it is there."""
     until = time.monotonic() + 120
-    while (found := drawing.umap(volume, "folded")) is None:
+    while (found := drawing.umap(volume, space)) is None:
         assert time.monotonic() < until
         time.sleep(0.05)
     return found
@@ -283,9 +283,11 @@ def test_what_is_drawn_is_left_when_the_server_ends(composing: "geo.Head"):
     volume, drawing = open_shelf([str(composing.opened.checkpoint.folder)]).default, Planes()
     assert drawing.umap(volume, "folded") is None
     time.sleep(1)
+    assert drawing.umap(volume, "raw") is None
     drawing.close()
-    with pytest.raises(RefusedError, match="was not drawn"):
-        _drawn(drawing, volume)
+    for space in ("folded", "raw"):
+        with pytest.raises(RefusedError, match="was not drawn"):
+            _drawn(drawing, volume, space)
 
 
 def test_only_so_many_maps_are_kept(composing: "geo.Head", monkeypatch):
@@ -868,12 +870,13 @@ def _start(*arguments: str) -> tuple[subprocess.Popen[str], str]:
     return process, process.stderr.readline()
 
 
-def test_the_command_serves_until_it_is_interrupted(composing: "geo.Head"):
+@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_the_command_serves_until_it_is_interrupted(composing: "geo.Head", ending: signal.Signals):
     process, line = _start("-H", str(composing.opened.checkpoint.folder))
     assert line.startswith(f"{composing.name} at http://127.0.0.1:")
     port = int(line.split("127.0.0.1:")[1].split("/")[0])
     assert Client(port, Desk(Shelf([]))).get("/api/land", q="sea")["winner"]
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ending)
     assert process.wait(20) == 0
     assert process.stderr is not None
     assert process.stderr.read() == ""

@@ -1,6 +1,7 @@
 """The command that opens the page in a browser."""
 
 import os
+import signal
 from typing import Annotated
 
 import typer
@@ -26,5 +27,7 @@ def explore(
     from geometry.checkpoint.spec import BUNDLED
     from geometry.explore.serving import serve
 
+    # asked to end by another process it ends as at Ctrl-C, and so does what it has drawn beside it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     own = os.environ.get("GEOMETRY_HEAD")
     serve(head or ([own] if own else list(BUNDLED)), host=host, port=port, browser=browser)

@@ -10,7 +10,7 @@ from geometry.explore.parameters import Parameters
 from geometry.explore.planes import Planes, composite
 from geometry.explore.rewriting import summands
 from geometry.explore.shelf import Volume
-from geometry.explore.sums import RIVALS, Sum, explained, read_sum
+from geometry.explore.sums import RIVALS, AskedSum, explained, read_sum
 from geometry.expressions import parse
 from geometry.figures.colors import tint
 from geometry.figures.text import picture
@@ -85,7 +85,7 @@ def phase(volume: Volume, parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def _landing(why: Why, asked: Sum) -> Landing | None:
+def _landing(why: Why, asked: AskedSum) -> Landing | None:
     """Land the sum deep enough to hold winner and rivals below all of its inputs; None where logits do not rank."""
     if asked.space == "whitened":
         return None

@@ -21,18 +21,20 @@ class Draughtsman:
     """Draws one UMAP at a time, and can be sent away."""
 
     def __init__(self) -> None:
-        self._pencil = threading.Lock()
+        self._pencil, self._left = threading.Lock(), False
         self._child: subprocess.Popen[bytes] | None = None
 
     def draw(self, volume: Volume, space: SpaceName) -> "geometry.maps.EmojiMap":
         """Return the UMAP of a head's emoji: `geometry.maps.emoji_map`'s own, made elsewhere.
 
         Raises:
-            RefusedError: It could not be made.
+            RefusedError: It could not be made, or the server ends.
         """
         # -P: what lies in the folder that the server was started in is no module of ours
         words = [sys.executable, "-P", "-m", __name__, volume.source, space]
         with self._pencil:
+            if self._left:
+                raise RefusedError(f"the UMAP of {volume.name} was not drawn: the server ends", 503)
             self._child = subprocess.Popen(
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
             )
@@ -49,7 +51,8 @@ class Draughtsman:
         return drawn
 
     def leave(self) -> None:
-        """End what is being drawn."""
+        """End what is being drawn, and draw nothing that waits for it."""
+        self._left = True
         if self._child is not None and self._child.poll() is None:
             self._child.kill()
 

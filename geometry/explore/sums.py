@@ -23,7 +23,7 @@ KEPT = 64
 
 
 @dataclass(frozen=True)
-class Sum:
+class AskedSum:
     """A sum as the page asks for it.
 
     Attributes:
@@ -45,7 +45,7 @@ class Sum:
         return WhyOptions(k=RIVALS, among=self.among, vary=self.vary, vacancy=False)
 
 
-def read_sum(parameters: Parameters, volume: Volume) -> Sum:
+def read_sum(parameters: Parameters, volume: Volume) -> AskedSum:
     """Read a sum from a question.
 
     Raises:
@@ -59,12 +59,12 @@ def read_sum(parameters: Parameters, volume: Volume) -> Sum:
         expression = rewrite(given, parameters.text("weights"))
         vary = tuple(filter(None, parameters.text("vary").split(",")))
         space = parameters.space() or DEFAULT_SPACE
-        return Sum(given, expression, space, parameters.among(), vary)
+        return AskedSum(given, expression, space, parameters.among(), vary)
     except ExpressionError as error:
         raise RefusedError(str(error), place=error.place) from error
 
 
-def explained(volume: Volume, asked: Sum) -> Why:
+def explained(volume: Volume, asked: AskedSum) -> Why:
     """Explain a sum; one asked a moment ago is remembered.
 
     Raises:
@@ -81,7 +81,7 @@ def _explained(head: Head, expression: str, options: WhyOptions, space: SpaceNam
     return explain(head, expression, options, space=space)
 
 
-def blamed(volume: Volume, asked: Sum, error: GeometryError) -> Place | None:
+def blamed(volume: Volume, asked: AskedSum, error: GeometryError) -> Place | None:
     """Return where in the text as typed the term stands that the head does not have; None if all are there."""
     if not isinstance(error, TokenError):
         return None
