@@ -1,7 +1,7 @@
 /** Winner and rivals as stacked bars, one colour a term: what each term gave each of them is the why. */
 
 import {make, replace} from './dom.js';
-import {fixed, signed} from './numbers.js';
+import {amount} from './numbers.js';
 import {glyph, isPicture, named} from './sprites.js';
 
 const TERM_COLORS = 7;
@@ -99,10 +99,10 @@ class Row {
     }
     this.#token = candidate;
     this.name.textContent = named(candidate);
-    this.value.textContent = fixed(candidate.score);
+    this.value.textContent = amount(candidate.score);
     const told = parts.filter((part) => part.value !== 0)
-      .map((part) => `${part.label ?? 'bias'} ${signed(part.value)}`);
-    this.button.setAttribute('aria-label', `${named(candidate)}, score ${fixed(candidate.score)}: ${told.join(', ')}`);
+      .map((part) => `${part.label ?? 'bias'} ${part.value > 0 ? '+' : ''}${amount(part.value)}`);
+    this.button.setAttribute('aria-label', `${named(candidate)}, score ${amount(candidate.score)}: ${told.join(', ')}`);
     this.button.title = told.join('   ');
     this.#stack(parts, scale);
   }

@@ -7,6 +7,7 @@ import {hideFault, showFault} from './fault.js';
 import {LensView} from './lens.js';
 import {LoopView} from './loop.js';
 
+const READS = 'the model reads … the first time it is loaded, which takes some seconds';
 const FIRST = ' the seahorse emoji is'; // a word's token begins with its space
 
 export class LensPanel {
@@ -62,7 +63,7 @@ export class LensPanel {
     const question = this.#question();
     const key = JSON.stringify(question);
     if (key === this.#key) return;
-    if (this.#answer?.head !== question.head) this.#forget('the model reads …');
+    if (this.#answer?.head !== question.head) this.#forget(READS);
     this.#key = key;
     this.#loop.clear();
     find('lens-table').classList.add('stale');

@@ -9,7 +9,13 @@ export function fixed(value, decimals = 2) {
   return (Number(written) === 0 ? written.replace('-', '') : written).replace('-', MINUS);
 }
 
-/** The same with its sign always there. */
+/** A score or a margin: two decimals, and where these would say nothing two digits. */
+export function amount(value) {
+  const small = Number.isFinite(value) && value !== 0 && Math.abs(value) < 0.095;
+  return small ? value.toPrecision(2).replaceAll('-', MINUS) : fixed(value);
+}
+
+/** A number with its sign always there. */
 export function signed(value, decimals = 2) {
   return value >= 0 ? `+${fixed(value, decimals)}` : fixed(value, decimals);
 }

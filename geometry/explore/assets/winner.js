@@ -1,7 +1,7 @@
 /** The winner, large, and in one line by how much it wins. */
 
 import {make, replace} from './dom.js';
-import {bytes, chance, fixed} from './numbers.js';
+import {amount, bytes, chance} from './numbers.js';
 import {glyph, isPicture, named} from './sprites.js';
 
 const SIDE = 96;
@@ -29,10 +29,10 @@ export class WinnerCard {
       this.#shown = winner.id;
     }
     const next = answer.rivals[0];
-    replace(lead, ...(next ? ['wins by ', make('b', {text: fixed(next.margin)}), ' over ',
+    replace(lead, ...(next ? ['wins by ', make('b', {text: amount(next.margin)}), ' over ',
       isPicture(next) ? glyph(next, 20, '') : null, ` ${named(next)}`].filter(Boolean) : ['the only token in play']));
     const what = picture ? bytes(winner.bytes ?? '') : (winner.kind ?? '');
-    const parts = [`score ${fixed(winner.score)}`, winner.probability === null ? '' : `P ${chance(winner.probability)}`,
+    const parts = [`score ${amount(winner.score)}`, winner.probability === null ? '' : `P ${chance(winner.probability)}`,
       what, `#${winner.id}`];
     facts.title = 'P: its probability among all tokens, those in the sum included';
     facts.textContent = parts.filter(Boolean).join(' · ');

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
+from urllib.request import urlopen
 
 import pytest
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ASSETS = Path(pages.__file__).parents[1] / "explore" / "assets"
 SUM = "sea + horse + emoji"
+PATIENCE = 5  # seconds that a page has for what it is waited for
 PCA = f"?map=pca&q={quote_plus(SUM)}"
 REFUSED = r"status of 400"  # what a browser says of an answer that is no answer
 
@@ -57,6 +59,9 @@ class Server:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     started = Server(tmp_path_factory.mktemp("explore"))
+    # what is made once is made before anything is waited for
+    for question in (f"land?q={quote_plus(SUM)}", "map?method=pca"):
+        urlopen(f"{started.url}api/{question}").close()
     yield started
     started.stop()
 
@@ -71,7 +76,7 @@ def look(server: Server, visit: "Visit") -> Look:
 
     def open_page(query: str = PCA, **options: object) -> "Page":
         page = visit(server.url + query, **options)
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(1000 * PATIENCE)
         page.wait_for_selector("body:not(.starting)")
         return page
 
@@ -82,7 +87,7 @@ def winner(page: "Page") -> "Locator":
     return page.locator("#winner")
 
 
-def says(page: "Page", selector: str, pattern: str, *, seconds: float = 20) -> None:
+def says(page: "Page", selector: str, pattern: str, *, seconds: float = PATIENCE) -> None:
     """Wait until an element's text holds a pattern."""
     from playwright.sync_api import expect
 
@@ -93,7 +98,7 @@ def holds(page: "Page", selector: str, pattern: str) -> None:
     """Wait until a field's value holds a pattern."""
     from playwright.sync_api import expect
 
-    expect(page.locator(selector)).to_have_value(re.compile(pattern), timeout=20_000)
+    expect(page.locator(selector)).to_have_value(re.compile(pattern), timeout=1000 * PATIENCE)
 
 
 def query(page: "Page") -> dict[str, str]:
@@ -157,6 +162,10 @@ def test_bars_are_to_scale_and_negative_parts_stand_left_of_zero(look: Look, ser
             assert (width > 0) == (value > 0)
             scale = scale or width / value
             assert width == pytest.approx(scale * value, abs=1.0)
+    page.locator("#expression").fill(" + ".join("abcdefghij"))
+    says(page, "#legend", "^abcdefghij$")
+    fills = page.evaluate("[...document.querySelectorAll('#legend i')].map((one) => one.style.background)")
+    assert len(set(fills)) == 10  # more terms than colours are told apart all the same
 
 
 def test_a_dragged_slider_moves_winner_map_and_address(look: Look):
@@ -198,10 +207,13 @@ def test_an_error_is_the_shells_line_with_its_place_marked(look: Look, visit: "V
     page.locator("#expression").fill(SUM)
     page.wait_for_selector("#fault", state="hidden")
     says(page, "#winner", "^horse face$")
+    box = page.locator("#weight-2").bounding_box()
+    page.locator("#expression").fill(SUM + " +")
+    says(page, "#fault", "a term is missing")
+    assert page.locator("#weight-2").bounding_box() == box  # it stands over the card and moves nothing
 
 
-def test_a_reload_and_the_back_button_restore_what_was_seen(look: Look, visit: "Visit"):
-    visit.allow(REFUSED)
+def test_a_reload_and_the_back_button_restore_what_was_seen(look: Look):
     page = look(PCA + "&among=emoji&tab=phase&vary=sea,horse&find=horse&hide=0")
     says(page, "#found", "found")
     page.wait_for_selector(".board.plane")
@@ -218,12 +230,21 @@ def test_a_reload_and_the_back_button_restore_what_was_seen(look: Look, visit: "
     assert page.locator("#groups button").first.get_attribute("aria-pressed") == "false"
     page.locator("#tab-why").click()
     assert page.locator("#bars").is_visible()
+    page.go_back()
+    page.wait_for_selector(".board.plane")
+
+
+@pytest.mark.slow
+def test_the_back_button_undoes_one_step_after_the_other(look: Look):
+    page = look(f"?map=pca&q={quote_plus('sea + horse')}")
+    page.locator("#tab-phase").click()
     page.locator("#head").select_option("organism-bytes")
     says(page, "#origin", "spelt in bytes")
     page.go_back()
     says(page, "#origin", "one token each")
-    page.go_back()
     page.wait_for_selector(".board.plane")
+    page.go_back()
+    page.wait_for_selector("#bars li")
 
 
 def test_heads_are_switched(look: Look, visit: "Visit"):
@@ -244,6 +265,9 @@ def test_the_map_is_searched_and_its_groups_go_off_and_on(look: Look):
     page.locator("#find").fill("fish")
     says(page, "#found", r"^\d+ found$")
     page.keyboard.press("Enter")
+    for given in ("#7027", "F0 9F 90 B4", "🐴"):
+        page.locator("#find").fill(given)
+        says(page, "#found", "^1 found$")
     page.locator("#find").fill("no such emoji")
     says(page, "#found", "none of that name")
     button = page.locator("#groups button", has_text="Food")
@@ -275,6 +299,7 @@ def test_the_rings_drag_sets_two_weights(look: Look):
     says(page, "#winner", f"^{re.escape(page.locator('#phase-hover b').text_content() or '')}$")
 
 
+@pytest.mark.slow
 def test_the_triangle_is_moved_by_arrow_keys(look: Look):
     page = look(PCA + "&tab=phase")
     page.wait_for_selector(".board.ternary .ring")
@@ -378,9 +403,9 @@ def test_the_card_never_covers_the_map_and_nothing_is_wider_than_the_window(look
 
 
 @pytest.mark.slow
-def test_the_lens_reads_a_prompt_and_the_loop_goes_on(look: Look):
+def test_the_lens_reads_a_prompt_and_the_loop_goes_on(look: Look, visit: "Visit"):
     page = look("?map=pca&tab=lens")
-    page.wait_for_selector("#lens-table td")
+    page.wait_for_selector("#lens-table td", timeout=60_000)  # the first one loads the model
     assert page.locator("#lens-table tbody tr").count() == 4
     page.locator("#lens-table td[tabindex='0']").focus()
     page.keyboard.press("ArrowDown")
@@ -392,6 +417,15 @@ def test_the_lens_reads_a_prompt_and_the_loop_goes_on(look: Look):
     page.locator("#loop").click()
     page.wait_for_selector("#attempts .end")
     assert page.locator("#attempts li").count() >= 1
+    # where another head has nothing to say, this one's is neither shown nor copied
+    visit.allow(REFUSED)
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    page.route("**/api/lens?*organism-bytes*", lambda route: route.fulfill(status=400, json={"error": "no model"}))
+    page.locator("#head").select_option("organism-bytes")
+    says(page, "#prompt-fault", "no model")
+    page.locator("#copy-lens [data-copy=command]").click()
+    assert page.locator("#lens-table td").count() == 0
+    assert page.evaluate("window.copied") is None
 
 
 @pytest.mark.slow
