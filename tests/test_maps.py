@@ -254,7 +254,10 @@ def test_few_points_lower_the_neighbours_and_say_so(make_head: HeadFactory):
     assert found.settings["neighbors"] == 5
     assert np.isfinite(found.points).all()
     assert "UMAP held on to 5 nearest points, not to 15" in " ".join(found.notes)
-    assert "over the 2 nearest" in " ".join(found.notes) or "of the 2 nearest" in " ".join(found.notes)
+    assert "with 5 points, all figures are of the 2 nearest" in found.notes
+    assert found.overlap_by_chance == 0.5
+    names, (*_, every) = np.array(found.groups), found.shares  # of all 4 others, every share would be that of chance
+    assert every.own == (names[found.nearest[:, :2]] == names[:, None]).mean()
 
 
 def test_what_cannot_be_mapped_is_one_line(make_head: HeadFactory, folded: geo.Head, monkeypatch: pytest.MonkeyPatch):
@@ -382,6 +385,7 @@ def _facts(**changed):
         (_facts(head={"name": "x"}), "it is damaged (KeyError: 'vocab')"),
         (_facts(trust="high"), "trust is 'high' instead of a number"),
         (_facts(settings={"among": "emoji"}), "its settings do not say what was mapped"),
+        (_facts(settings={"among": "emoji", "around": None, "k": 9}), "its k is 9"),
     ],
 )  # fmt: skip
 def test_a_strangers_file_is_one_line(plane: EmojiMap, tmp_path: Path, spoil, said: str):

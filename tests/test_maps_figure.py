@@ -25,6 +25,13 @@ def test_the_figure_tells_what_is_seen():
     assert head.fingerprint in caption
 
 
+def test_what_a_sum_lands_on_is_written_where_it_has_no_picture():
+    found = emoji_map(geo.open_head("organism"), ["sea + horse"], method="pca", among="words", around=40)
+    (axes, *_) = found.figure().axes
+    written = {text.get_text(): text.get_fontweight() for text in axes.texts}
+    assert written[f"·{found.composites[0].winner_text.strip()}"] == written["·sea"] == "bold"
+
+
 def test_texts_take_the_place_that_hides_least_and_never_each_other():
     room = Room(4.0, 2.0)
     room.cover((2.6, 1.0, 0.8, 0.4))

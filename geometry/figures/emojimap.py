@@ -75,8 +75,8 @@ class _Map:
         winners = {mark.winner for mark in panel.sums}
         self.larger = np.array([text in panel.said or i in winners for i, text in enumerate(panel.emoji)], np.bool_)
         self.sides = np.where(self.larger, min(LARGER * self.side, 0.5), self.side)
-        terms = dict.fromkeys(place for mark in panel.sums for place in mark.terms)
-        self.first = [index for index in terms if not self.is_picture[index]]
+        meant = (place for mark in panel.sums for place in (mark.winner, *mark.terms) if place is not None)
+        self.first = [index for index in dict.fromkeys(meant) if not self.is_picture[index]]
         self.labels = self._labels()
         self.at = self._apart()
 
@@ -95,7 +95,7 @@ class _Map:
         return np.asarray((points - self.low) * self.inches)
 
     def _labels(self) -> list[Label]:
-        """The texts that stand in any case, placed before the pictures are pushed from them."""
+        """What stands in any case: sums, where they land, their terms. Placed before pictures are pushed from it."""
         panel, points = self.panel, self.place(self.panel.points)
         for index in np.flatnonzero(self.is_picture).tolist():
             here = (*points[index].tolist(), float(self.sides[index]), float(self.sides[index]))
@@ -239,9 +239,10 @@ class _Map:
                 self._write(text, found, size, INK)
 
     def _write_tokens(self) -> None:
-        """Write tokens that have no picture where they lie while there is room, and dot the rest."""
+        """Write tokens that have no picture where they lie while there is room, sums' nearest first; dot the rest."""
         dots = []
-        for index in np.flatnonzero(~self.is_picture).tolist():
+        near = [index for mark in self.panel.sums for index in mark.near if not self.is_picture[index]]
+        for index in dict.fromkeys([*near, *np.flatnonzero(~self.is_picture).tolist()]):
             if index in self.first:
                 continue
             x, y = self.at[index].tolist()

@@ -7,7 +7,7 @@ import numpy as np
 from geometry.figures.emojimap import SIDE_WIDTH, LegendLine, MapPanel, SumLines, SumMark, emoji_map
 from geometry.figures.page import MARGIN
 from geometry.maps.groups import color_of, is_kind, name_of
-from geometry.maps.tables import METHOD_WORDS, trust_words
+from geometry.maps.tables import METHOD_WORDS, percent, trust_words
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -71,8 +71,8 @@ def _lines(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Pl
         for place, score in zip(one.nearest.tolist(), one.similarities.tolist(), strict=True)
         if place not in one.terms
     )[:NEAR]
-    kept = round(one.beside * len(one.nearest))
-    note = f"nearest by cosine similarity in full dimension; {kept} of {len(one.nearest)} lie nearest here too"
+    kept = round(one.beside * found.k)
+    note = f"nearest by cosine similarity in full dimension; {kept} of {found.k} lie nearest here too"
     return SumLines(f"{one.expression} → {one.winner_text.strip() or 'nothing'}", note, near)
 
 
@@ -93,7 +93,7 @@ def _legend(found: "geometry.maps.record.EmojiMap") -> list[LegendLine]:
 def _legend_title(found: "geometry.maps.record.EmojiMap") -> str:
     if len(found.shares) == 2:
         return ""
-    return f"share of their {found.nearest.shape[1]} nearest in the same group"
+    return f"share of their {found.k} nearest in the same group"
 
 
 def _named(found: "geometry.maps.record.EmojiMap") -> list[int]:
@@ -118,8 +118,7 @@ def _named(found: "geometry.maps.record.EmojiMap") -> list[int]:
 
 
 def _notes(found: "geometry.maps.record.EmojiMap") -> tuple[str, ...]:
-    k = found.settings["k"]
     return (
-        f"near here is not always near in the head: of each token's {k} nearest in full dimension {found.overlap:.0%} "
-        f"are among its {k} nearest here",
+        f"near here is not always near in the head: of each token's {found.k} nearest in full dimension "
+        f"{found.overlap:.0%} are among its {found.k} nearest here, by chance {percent(found.overlap_by_chance)}",
     )

@@ -16,7 +16,7 @@ from geometry.landing import Landing, LandingOptions, land_many
 from geometry.landing.record import text_of
 from geometry.linalg import unit
 from geometry.maps.layout import lay_out
-from geometry.maps.neighbors import NEIGHBORS, nearest_points, nearest_to
+from geometry.maps.neighbors import NEIGHBORS, compared, nearest_points, nearest_to
 from geometry.maps.planes import principal_plane
 from geometry.maps.record import EmojiMap, MethodName, Placed
 from geometry.maps.rows import Chosen, choose, metric_in, unit_rows
@@ -59,7 +59,7 @@ def _drawn(head: Head, chosen: Chosen, rows: Answers, options: MapOptions, conce
     """The points on their plane, with the trust figures."""
     count = len(chosen.ids)
     projection = principal_plane(rows)
-    held, k = min(options.neighbors, count), min(NEIGHBORS, (count - 1) // 2)
+    held, k = min(options.neighbors, count), compared(count)
     near = nearest_points(rows, min(max(NEIGHBORS, held - 1), count - 1))
     settings: dict[str, Any] = {
         "among": options.among, "around": options.around, "keep_undertrained": options.keep_undertrained, "k": k,
@@ -76,7 +76,7 @@ def _drawn(head: Head, chosen: Chosen, rows: Answers, options: MapOptions, conce
         if held < options.neighbors:
             notes.append(f"UMAP held on to {held} nearest points, not to {options.neighbors}: there are no more")
     if k < NEIGHBORS:
-        notes.append(f"with {count} points, trustworthiness and overlap are of the {k} nearest")
+        notes.append(f"with {count} points, all figures are of the {k} nearest")
     figures = trust_of(rows, near, points, k, seed=options.seed)
     if figures.asked < count:
         notes.append(f"trustworthiness and overlap are of {figures.asked:,} points drawn by seed {options.seed}")
@@ -110,10 +110,9 @@ def _tokens(head: Head, ids: Int64[np.ndarray, " points"]) -> dict[str, Any]:
 
 def _with_sums(found: EmojiMap, rows: Answers, landings: Sequence[Landing], chosen: Chosen) -> EmojiMap:
     """The same with sums put on it."""
-    k = found.nearest.shape[1]
     vectors = np.stack([one.concept.vector for one in landings])
-    at, near = found.place(vectors), nearest_to(unit(vectors), rows, k)
-    drawn = beside(found.points, at, k)
+    at, near = found.place(vectors), nearest_to(unit(vectors), rows, found.nearest.shape[1])
+    drawn = beside(found.points, at, found.k)
     placed = []
     for index, landing in enumerate(landings):
         winner = landing.winner
@@ -127,7 +126,7 @@ def _with_sums(found: EmojiMap, rows: Answers, landings: Sequence[Landing], chos
                 terms=tuple(dict.fromkeys(place for place in terms if place is not None)),
                 nearest=near.places[index],
                 similarities=near.scores[index],
-                beside=float(np.isin(near.places[index], drawn[index]).mean()),
+                beside=float(np.isin(near.places[index, : found.k], drawn[index]).mean()),
                 metric=landing.options.metric,
             )
         )
@@ -138,7 +137,7 @@ def _placed_overlap(found: EmojiMap, rows: Answers) -> float | None:
     """Put some of the points on the map again, and return the share of their nearest that then lie nearest."""
     if found.method == "pca":
         return None  # a projection puts every point where it was
-    count, k = len(found.ids), int(found.settings["k"])
+    count, k = len(found.ids), found.k
     tried = np.sort(np.random.default_rng(found.seed).permutation(count)[:TRIED])
     again = found.placer(rows).place_again(tried)
     drawn = _others(beside(found.points, again, k + 1), tried)

@@ -11,7 +11,13 @@ from geometry.hubness.nearest import nearest
 from geometry.hubness.question import Answers, Askers, Nearest
 
 NEIGHBORS = 10
-"""Nearest points that are told of each point, and that the trust figures compare."""
+"""Nearest points that are told of each point."""
+
+
+def compared(count: int) -> int:
+    """Return how many nearest figures are of: fewer than half of the others, or whoever is near would say little."""
+    return min(NEIGHBORS, (count - 1) // 2)
+
 
 _LOCK = RLock()  # the numbers of threads belong to the whole process
 

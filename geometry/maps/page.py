@@ -8,6 +8,7 @@ import numpy as np
 
 from geometry import pages
 from geometry.maps.groups import color_of, in_order, is_kind, name_of
+from geometry.maps.tables import percent
 from geometry.pages.atlas import make_atlas
 from geometry.tokens.printable import OPENING, printable
 
@@ -52,6 +53,7 @@ def scatter_data(emoji_map: "geometry.maps.record.EmojiMap") -> dict[str, Any]:
         "version": emoji_map.version,
         "trust": _number(emoji_map.trust),
         "overlap": _number(emoji_map.overlap),
+        "overlap_by_chance": _number(emoji_map.overlap_by_chance),
         "variance": _number(emoji_map.variance),
         "caption": _seen(emoji_map.provenance()),
         "notes": list(emoji_map.notes),
@@ -93,7 +95,7 @@ def _subtitle(emoji_map: "geometry.maps.record.EmojiMap") -> str:
     if emoji_map.trust is not None:
         parts.append(f"trustworthiness {emoji_map.trust:.3f}")
     if emoji_map.overlap is not None:
-        parts.append(f"neighbour overlap {emoji_map.overlap:.0%}")
+        parts.append(f"neighbour overlap {emoji_map.overlap:.0%} (by chance {percent(emoji_map.overlap_by_chance)})")
     if emoji_map.variance is not None:
         parts.append(f"{emoji_map.variance:.0%} of the variance")
     return " · ".join(parts)

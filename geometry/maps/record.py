@@ -40,7 +40,7 @@ class Placed:
         terms: places of its terms' own tokens, where they are on the map.
         nearest: places of the points nearest to it in full dimension, nearest first.
         similarities: their cosine similarities.
-        beside: share of those that are also among as many points nearest to it in the picture, 0 to 1.
+        beside: share of the map's first k of those that are among the k nearest to it in the picture, 0 to 1.
         metric: what the winner was found by.
     """
 
@@ -63,7 +63,7 @@ class EmojiMap:
         head_facts: name, fingerprint, vocab and dim: a map that was read back may come without its head.
         head: in the map's space; None where it was not given.
         space, method, metric, seed: what rows were taken in, how the plane was found, what neighbours are by.
-        settings: what was asked besides.
+        settings: what was asked besides; ``k``: how many nearest the figures are of.
         version: of geometry.
         ids, texts, bytes_hex, kinds, names, groups, norms: the tokens; an emoji's name and Unicode group, of other
             tokens an empty name and their kind.
@@ -138,10 +138,20 @@ class EmojiMap:
         curve = Curve(float(settings["a"]), float(settings["b"]))
         return Placer(rows, self.points, int(settings["neighbors"]), curve)
 
+    @property
+    def k(self) -> int:
+        """How many nearest the figures are of: 10, fewer where there are not twice as many others."""
+        return int(self.settings["k"])
+
+    @property
+    def overlap_by_chance(self) -> float:
+        """What the overlap would be if the points were dealt out again at random, in the mean."""
+        return self.k / (len(self.ids) - 1)
+
     @cached_property
     def shares(self) -> tuple[GroupShare, ...]:
         """How far each group's points have their nearest in the group, beside chance; last of ``all``."""
-        return shares(self.groups, self.nearest)
+        return shares(self.groups, self.nearest[:, : self.k])
 
     def _with_head(self) -> Head:
         if self.head is None:

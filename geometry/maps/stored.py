@@ -13,7 +13,7 @@ from geometry.atomic import check_place, replace_file
 from geometry.choices import AMONG, SPACES
 from geometry.errors import GeometryError, MapError, OptionError
 from geometry.head import Head
-from geometry.maps.neighbors import NEIGHBORS
+from geometry.maps.neighbors import NEIGHBORS, compared
 from geometry.maps.record import METHODS, EmojiMap, Placed
 from geometry.maps.rows import FEWEST_POINTS, MOST_POINTS
 from geometry.maps.tables import columns
@@ -152,7 +152,8 @@ def _read(table: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> Emoji
     ids = _numbers([table["id"][row] for row in points], "id")
     _expect(bool((np.diff(ids) > 0).all() and ids[0] >= 0), "its ids are not in ascending order")
     place_of = {int(token): place for place, token in enumerate(ids.tolist())}
-    k = min(NEIGHBORS, len(points) - 1)
+    told, k = _facts(facts), min(NEIGHBORS, len(points) - 1)
+    _expect(told["settings"]["k"] == compared(len(points)), f"its k is {told['settings']['k']}")
     at = np.array([[_finite(table[axis][row], axis) for axis in "xy"] for row in (*points, *sums)])
     places, scores = _neighbours(table, (*points, *sums), place_of, k)
     strings: dict[str, Any] = {
@@ -180,7 +181,7 @@ def _read(table: Mapping[str, Sequence[Any]], facts: Mapping[str, Any]) -> Emoji
     count = len(points)
     return EmojiMap(
         ids=ids, points=at[:count], nearest=places[:count], similarities=scores[:count], composites=tuple(composites),
-        norms=np.array([_finite(table["norm"][row], "norm") for row in points]), **strings, **_facts(facts),
+        norms=np.array([_finite(table["norm"][row], "norm") for row in points]), **strings, **told,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from geometry.maps.groups import name_of, shares
+from geometry.maps.groups import name_of
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -44,8 +44,7 @@ def headline(found: "geometry.maps.record.EmojiMap") -> str:
         return f"{what(found)}: the picture keeps {found.overlap:.0%} of each one's nearest in full dimension"
     noun = "Unicode group" if found.settings["among"] == "emoji" else "kind"
     return (
-        f"{what(found)}: {share.own:.0%} of each one's {found.nearest.shape[1]} nearest share its {noun}, by chance "
-        f"{share.chance:.0%}"
+        f"{what(found)}: {share.own:.0%} of each one's {found.k} nearest share its {noun}, by chance {share.chance:.0%}"
     )
 
 
@@ -69,9 +68,19 @@ def shown(found: "geometry.maps.record.EmojiMap", place: int) -> str:
     return dotted(found.texts[place])
 
 
+def percent(share: float) -> str:
+    """Return a share in per cent, one below 1% not as none.
+
+    >>> percent(0.45), percent(0.0013), percent(0.0)
+    ('45%', '0.1%', '0%')
+    """
+    return f"{share:.1%}" if 0 < share < 0.01 else f"{share:.0%}"
+
+
 def trust_words(found: "geometry.maps.record.EmojiMap") -> str:
     """Return how far the picture holds, in one line."""
-    parts = [f"trustworthiness {found.trust:.3f}", f"{found.overlap:.0%} of the {found.settings['k']} nearest kept"]
+    kept = f"{found.overlap:.0%} of the {found.k} nearest kept (by chance {percent(found.overlap_by_chance)})"
+    parts = [f"trustworthiness {found.trust:.3f}", kept]
     if found.variance is not None:
         parts.append(f"{found.variance:.0%} of the variance")
     if found.placed_overlap is not None:
@@ -94,7 +103,7 @@ def tables(found: "geometry.maps.record.EmojiMap") -> tuple[Table, ...]:
 
 
 def _sum(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Placed") -> Table:
-    kept, k = round(one.beside * len(one.nearest)), len(one.nearest)
+    kept, k = round(one.beside * found.k), found.k
     winner = one.winner_text.strip() or "nothing but its own inputs"
     x, y = one.point.tolist()
     title = (
@@ -123,7 +132,7 @@ def _groups(found: "geometry.maps.record.EmojiMap") -> Table:
     rows = [(name_of(one.group), f"{one.n:,}", f"{one.own:.2f}", f"{one.chance:.2f}") for one in found.shares]
     columns = (Column("group", "left"), Column("n"), Column("own group"), Column("by chance"))
     meant = (
-        f"own group: share of the {found.nearest.shape[1]} nearest in full dimension that are of the group; by chance: "
+        f"own group: share of the {found.k} nearest in full dimension that are of the group; by chance: "
         "the mean over all permutations of the groups"
     )
     return Table((), columns, tuple(rows), (meant, drawn, *found.notes))
@@ -141,12 +150,10 @@ def as_dict(found: "geometry.maps.record.EmojiMap", *, points: bool = False) -> 
         "n": len(found.ids),
         "trust": found.trust,
         "overlap": found.overlap,
+        "overlap_by_chance": found.overlap_by_chance,
         "placed_overlap": found.placed_overlap,
         "variance": found.variance,
-        "groups": [
-            {"group": one.group, "n": one.n, "own": one.own, "chance": one.chance}
-            for one in shares(found.groups, found.nearest)
-        ],
+        "groups": [{"group": one.group, "n": one.n, "own": one.own, "chance": one.chance} for one in found.shares],
         "composites": [_composite(found, one) for one in found.composites],
         "notes": list(found.notes),
         "version": found.version,

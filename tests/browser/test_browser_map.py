@@ -209,7 +209,7 @@ def test_what_is_under_the_pointer_is_a_brute_forces(look: "Callable[..., Page]"
     for scale in (1, 4):
         page.evaluate(f"{MAP}.view = {{x: 0, y: 0, scale: {scale}}}")
         reach, found, places = page.evaluate(
-            f"""(() => {{ const asked = Array.from({{length: 400}}, (_, i) => [i * 37 % 1000, i * 71 % 700]);
+            f"""(() => {{ const asked = Array.from({{length: 1500}}, (_, i) => [i * 37 % 1000, i * 71 % 700]);
             return [25, asked.map(([x, y]) => {MAP}.nearestTo(x, y, 25)),
               [asked, Array.from({{length: {len(drawn.ids)}}}, (_, i) => {MAP}.at(i))]]; }})()"""
         )

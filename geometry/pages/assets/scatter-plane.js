@@ -2,7 +2,7 @@
 
 /** Where the plane's coordinates lie on the canvas; a scale of 1 shows all that it was made with. */
 Scatter.Plane = class {
-  static MARGIN = 34; // CSS pixels that stay free around the points at first
+  static MARGIN = 44; // CSS pixels that stay free around the points at first
 
   static LEAST = 0.6;
 
