@@ -32,8 +32,8 @@ export class WinnerCard {
     replace(lead, ...(next ? ['wins by ', make('b', {text: amount(next.margin)}), ' over ',
       isPicture(next) ? glyph(next, 20, '') : null, ` ${named(next)}`].filter(Boolean) : ['the only token in play']));
     const what = picture ? bytes(winner.bytes ?? '') : (winner.kind ?? '');
-    const parts = [`score ${amount(winner.score)}`, winner.probability === null ? '' : `P ${chance(winner.probability)}`,
-      what, `#${winner.id}`];
+    const likely = winner.probability === null ? '' : `P ${chance(winner.probability)}`;
+    const parts = [`score ${amount(winner.score)}`, likely, what, `#${winner.id}`];
     facts.title = 'P: its probability among all tokens, those in the sum included';
     facts.textContent = parts.filter(Boolean).join(' · ');
   }
