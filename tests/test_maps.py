@@ -382,10 +382,15 @@ def _facts(**changed):
         (lambda table, pa: pa.concat_tables([table] * 40), "rows take"),
         (_facts(space="rotated"), "its space or method is none"),
         (_facts(seed=True), "its seed is True"),
-        (_facts(head={"name": "x"}), "it is damaged (KeyError: 'vocab')"),
+        (_facts(head={"name": "x"}), "it is damaged (KeyError: 'fingerprint')"),
         (_facts(trust="high"), "trust is 'high' instead of a number"),
         (_facts(settings={"among": "emoji"}), "its settings do not say what was mapped"),
-        (_facts(settings={"among": "emoji", "around": None, "k": 9}), "its k is 9"),
+        (_facts(settings={"among": "emoji", "around": None, "keep_undertrained": False, "k": 9}), "its k is 9"),
+        (_with("x", 3, 1e308), "x is 1e+308, not -1e+09 to 1e+09"),
+        (_with("similarities", 0, [9.0] * 10), "similarities is 9.0, not -1 to 1"),
+        (_with("text", 3, "w" * 20_001), "text has 20,001 characters, more than 20,000"),
+        (_facts(overlap=-3), "overlap is -3, not"),
+        (_facts(notes="abc"), "its notes are no list of at most 5,000"),
     ],
 )  # fmt: skip
 def test_a_strangers_file_is_one_line(plane: EmojiMap, tmp_path: Path, spoil, said: str):

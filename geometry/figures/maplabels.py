@@ -7,13 +7,14 @@ from jaxtyping import Float64
 
 from geometry.figures.apart import Room, write_beside
 from geometry.figures.page import SMALL
-from geometry.figures.text import run_width, runs
+from geometry.figures.text import fit, run_width, runs, shown
 
 DIAMOND, DOT = "D", "o"
 """Markers of what is no token, and of a token whose text stands beside it."""
 
 _LINE = 1.25  # of a text's size: the height it needs
 _CLEAR = 0.24  # inches along the square that a diamond has to itself
+_MOST = 0.5  # of the map's width that a name takes; a longer one is cut off
 _EDGE = 0.06  # inches left and right of a text that stay free
 
 Point = tuple[float, float]
@@ -59,6 +60,8 @@ def place_labels(
         room.take((x, y, _CLEAR, _CLEAR))
     found = [_term(room, text, at) for text, at in terms]
     for name, at in marks:
+        if _extent(name, size, bold=bold)[0] > _MOST * room.width:
+            name = fit(shown(name), _MOST * room.width, size, bold=bold)
         width, height = _extent(name, size, bold=bold)
         middle = write_beside(room, at, width + _EDGE, height, 0.14, anyway=True)
         assert middle is not None

@@ -147,6 +147,8 @@ Scatter.Over = class {
   label(pen, text, at, apart, color, taken) {
     const { scene } = this, size = 13, tall = 24;
     pen.font = `600 ${size}px ${Scatter.Scene.FAMILY}`;
+    const most = 0.6 * scene.plane.width, first = pen.measureText(text).width;
+    if (first > most) text = `${text.slice(0, Math.floor(text.length * most / first))}…`;
     const wide = pen.measureText(text).width + 18, [cx, cy] = this.beside(at, wide, tall, apart, taken);
     pen.beginPath();
     pen.roundRect(cx - wide / 2, cy - tall / 2, wide, tall, tall / 2);
