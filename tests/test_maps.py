@@ -268,6 +268,7 @@ def test_what_cannot_be_mapped_is_one_line(make_head: HeadFactory, folded: geo.H
         (lambda: emoji_map(head, around=5), "around=5 arrived without an expression"),
         (lambda: emoji_map(head, ["sea"], around=0), "around=0 arrived; expected 1 to 50,000"),
         (lambda: emoji_map(head, "sea"), "the text 'sea' arrived; expected a list of expressions"),
+        (lambda: emoji_map(head, ["sea"] * 1_001), "1,001 sums arrived; expected at most 1,000 on one map"),
         (lambda: emoji_map(head, ["xyzzy +"]), "xyzzy"),
         (lambda: emoji_map(head, neighbors=1), "neighbors=1 arrived; expected 2 to 1,000"),
         (lambda: emoji_map(head, min_dist=3.0), "min_dist=3.0 arrived; expected 0 to spread, 1.5"),

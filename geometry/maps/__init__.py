@@ -9,6 +9,7 @@ from geometry.maps.layout import check_layout
 from geometry.maps.making import MapOptions, make_map
 from geometry.maps.neighbors import one_thread
 from geometry.maps.record import METHODS, EmojiMap, MethodName, Placed
+from geometry.maps.rows import MOST_SUMS
 from geometry.maps.stored import read_map
 
 __all__ = ["EmojiMap", "Placed", "emoji_map", "read_map"]
@@ -35,7 +36,7 @@ def emoji_map(
 
     Args:
         head: in another space than ``raw`` it answers in its own.
-        expressions: sums to place.
+        expressions: sums to place, at most 1,000.
         method: ``umap``, or ``pca``: the plane of the first two principal components.
         among: tokens: ``emoji`` (each once), ``words`` or ``all``, at most 50,000.
         around: only so many of them for each sum, those that rank first for it, and the sums' own terms.
@@ -50,6 +51,8 @@ def emoji_map(
     """
     if isinstance(expressions, str):
         raise OptionError(f"the text {expressions!r} arrived; expected a list of expressions")
+    if len(expressions) > MOST_SUMS:
+        raise OptionError(f"{len(expressions):,} sums arrived; expected at most {MOST_SUMS:,} on one map: give fewer")
     check_choice("method", method, METHODS)
     check_seed(seed)
     check_layout(neighbors, min_dist, spread)

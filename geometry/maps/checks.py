@@ -10,9 +10,8 @@ from geometry.choices import AMONG, SPACES
 from geometry.errors import GeometryError
 from geometry.maps.neighbors import NEIGHBORS, compared
 from geometry.maps.record import METHODS, EmojiMap, Placed
-from geometry.maps.rows import FEWEST_POINTS, MOST_POINTS
+from geometry.maps.rows import FEWEST_POINTS, MOST_POINTS, MOST_SUMS
 
-MOST_SUMS = 1_000
 MOST_NOTES = 5_000
 LONGEST = 20_000
 """Characters of a token, a name, a sum or a note."""

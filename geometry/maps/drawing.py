@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import geometry.maps.record
 
-MOST_SUMS = 3
+LISTED_SUMS = 3
 """Sums that the column beside the map has room for."""
 
 NAMED = 28
@@ -44,7 +44,7 @@ def draw_map(found: "geometry.maps.record.EmojiMap") -> "matplotlib.figure.Figur
         names=tuple((place, found.names[place]) for place in _named(found) if found.names[place]),
         sums=tuple(_mark(one) for one in found.composites),
         legend=tuple(_legend(found)),
-        lines=tuple(_lines(found, one) for one in found.composites[:MOST_SUMS]),
+        lines=tuple(_lines(found, one) for one in found.composites[:LISTED_SUMS]),
         legend_title=_legend_title(found),
         notes=_notes(found),
         axes_names=("principal component 1", "principal component 2") if found.method == "pca" else ("", ""),

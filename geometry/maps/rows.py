@@ -16,6 +16,7 @@ from geometry.linalg import unit
 from geometry.search import neighbors
 
 MOST_POINTS = 50_000
+MOST_SUMS = 1_000
 FEWEST_POINTS = 4
 """A plane through three points shows nothing: all three are each other's nearest."""
 

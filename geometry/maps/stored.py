@@ -10,9 +10,9 @@ from typing import Any
 from geometry.atomic import check_place, replace_file
 from geometry.errors import MapError, OptionError
 from geometry.head import Head
-from geometry.maps.checks import MOST_SUMS, DamagedError, map_of
+from geometry.maps.checks import DamagedError, map_of
 from geometry.maps.record import EmojiMap
-from geometry.maps.rows import MOST_POINTS
+from geometry.maps.rows import MOST_POINTS, MOST_SUMS
 from geometry.maps.tables import columns
 
 KEY = b"geometry"
