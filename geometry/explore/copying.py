@@ -92,5 +92,6 @@ def _copy(
     words += more
     if expression is not None:
         words += ["--"] * expression.startswith("-") + [expression]
-    note = f"run the copied command in the folder that holds {volume.typed.removeprefix('./')}" if volume.is_local else ""
+    held = volume.typed.removeprefix("./")
+    note = f"run the copied command in the folder that holds {held}" if volume.is_local else ""
     return Copy(shlex.join(words), "\n".join(code) + "\n", note)

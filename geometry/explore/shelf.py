@@ -74,8 +74,8 @@ class Volume:
             if one.regime == "whole":
                 return "whole", f"{one.whole:,} of {one.of:,} emoji are one token each{where}"
         if "bytes" in (regime.bare.regime, regime.after_space.regime):
-            whole = f"only {regime.bare.whole:,} are" if regime.bare.whole else "none is"
-            return "bytes", f"emoji are spelt in bytes, of {regime.bare.of:,} {whole} one token"
+            few = f"only {regime.bare.whole:,} are" if regime.bare.whole else "none is"
+            return "bytes", f"emoji are spelt in bytes, of {regime.bare.of:,} {few} one token"
         return "none", "emoji cannot be written"
 
     @cached_property

@@ -10,7 +10,7 @@ from geometry.choices import AMONG, SPACES
 from geometry.errors import GeometryError
 from geometry.maps.neighbors import NEIGHBORS, compared
 from geometry.maps.record import METHODS, EmojiMap, Placed
-from geometry.maps.rows import FEWEST_POINTS, MOST_POINTS, MOST_SUMS
+from geometry.maps.rows import FEWEST_POINTS, MOST_POINTS
 
 MOST_NOTES = 5_000
 LONGEST = 20_000
