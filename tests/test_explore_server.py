@@ -901,3 +901,9 @@ def test_without_the_extra_it_says_what_to_type():
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "pip install 'unembedding-geometry[explore]'" in done.stderr
+
+
+def test_small_answers_do_not_wait_for_the_clients_word():
+    """asyncio turns that waiting off, 40 ms an answer, only where a socket names its protocol."""
+    with bind("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP

@@ -53,7 +53,8 @@ def bind(host: str, port: int) -> socket.socket:
     if not 0 <= port <= PORTS:
         raise OptionError(f"--port {port} arrived; expected 0 to {PORTS:,}, 0 for any that is free")
     family, address = _resolved(host, port)
-    found = socket.socket(family, socket.SOCK_STREAM)
+    # named in full: of a socket without its protocol asyncio does not know that small packets should not wait
+    found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
