@@ -377,6 +377,7 @@ def test_every_mistake_is_one_line_and_exit_1(
     assert says in done.stderr
 
 
+@pytest.mark.slow
 def test_an_expected_mistake_with_two_heads(folder: str, arbitrary: Head, listed: str) -> None:
     both = ("-H", folder, "-H", str(arbitrary.opened.checkpoint.folder), "--lexicon", listed)
     for more, says in ((("-k", "0"), "k=0 arrived"), (("--name", "unknown"), "'unknown' is none of")):

@@ -499,7 +499,7 @@ def test_the_command_prints_one_object_an_attempt_and_writes_a_page(tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--prompt", ""], "an empty prompt arrived"),
+        pytest.param(["--prompt", ""], "an empty prompt arrived", marks=pytest.mark.slow),
         (["--prompt", " sea", "--steps", "0"], "steps=0 arrived; expected a whole number from 1"),
         (["--prompt", " sea", "-o", "loop.png"], "expected a name that ends in .html"),
         (["--prompt", " sea", "--concept", "sea +"], "cannot read the expression 'sea +'"),

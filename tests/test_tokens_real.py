@@ -107,6 +107,7 @@ def test_tiktoken_texts_come_back(llama_3: Vocabulary, qwen: Vocabulary, text: s
         assert b"".join(map(vocabulary.bytes_of, vocabulary.ids(text))).decode() == text
 
 
+@pytest.mark.slow
 def test_own_merging_by_rank_agrees_with_the_library(llama_3: Vocabulary):
     # The library's BPE needs the merges: every split of a token into two others is offered, the order of ranks decides.
     from geometry.tokens.pieces import bytes_to_piece
