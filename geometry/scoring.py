@@ -6,6 +6,7 @@ so that rows need never be copied into a space to be compared in it. (CSLS takes
 every row and changes no ranking.)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -64,9 +65,13 @@ class Scoring:
 
     def only(self, query: int) -> "Scoring":
         """The same for one of the queries."""
-        one = [query]
-        levels = None if self.levels is None else self.levels[one]
-        return replace(self, vectors=self.vectors[one], x=self.x[one], offset=self.offset[one], levels=levels)
+        return self.some([query])
+
+    def some(self, queries: Sequence[int]) -> "Scoring":
+        """The same for some of the queries, in their order."""
+        part = list(queries)
+        levels = None if self.levels is None else self.levels[part]
+        return replace(self, vectors=self.vectors[part], x=self.x[part], offset=self.offset[part], levels=levels)
 
     def error(self, query: int) -> Float64[np.ndarray, " vocab"]:
         """A bound, for every row, on what float32 arithmetic can get wrong."""

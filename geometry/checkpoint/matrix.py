@@ -197,12 +197,12 @@ class StoredMatrix:
     def block(self, start: int, stop: int) -> Float32[np.ndarray, "tokens dim"]:
         """Return rows ``start`` to ``stop`` as float32; of an F32 matrix, its read-only mapping."""
         start, stop, _ = slice(start, stop).indices(self.shape[0])
-        return self._decode(self.raw_block(start, stop), start)
+        return self.decoded(self.raw_block(start, stop), start)
 
     def blocks(self, size: int) -> Iterator[tuple[int, Float32[np.ndarray, "tokens dim"]]]:
         """Yield (first row, float32 block) over the whole matrix, ``size`` rows at a time."""
         for start, raw in self.raw_blocks(size):
-            yield start, self._decode(raw, start)
+            yield start, self.decoded(raw, start)
 
     def raw_blocks(self, size: int) -> Iterator[tuple[int, Shaped[np.ndarray, "tokens width"]]]:
         """Yield (first row, block as stored); each block is let go of where the matrix is too large to stay."""
@@ -212,8 +212,8 @@ class StoredMatrix:
             yield start, self.raw_block(start, start + size)
             self._let_go()
 
-    def _decode(self, raw: Shaped[np.ndarray, "tokens width"], start: int) -> Float32[np.ndarray, "tokens dim"]:
-        """Return the rows from ``start`` on, of which ``raw`` is what is stored."""
+    def decoded(self, raw: Shaped[np.ndarray, "tokens width"], start: int) -> Float32[np.ndarray, "tokens dim"]:
+        """Return the rows from ``start`` on, of which ``raw`` is what is stored, as float32."""
         return decode(raw) if self.codec is None else self.codec.decode(raw, np.arange(start, start + len(raw)))
 
     @property

@@ -135,7 +135,7 @@ def draw_null_sums(
     sums, slots = drawn.sums, drawn.slots
     if metric == "logit" and head.space.name != "raw":
         sums = np.stack([on_sphere(head.space.residual_direction(q)) for q in sums])
-    best = BestRows(score_with(head, sums, metric), allowed, DEPTH)
+    best = BestRows(score_with(head, sums, metric), allowed, DEPTH, backend="faiss")
     kept = [term for index, term in enumerate(concept.terms) if index not in slots]
     labels = " and ".join(term.label for term in kept)
     note = (

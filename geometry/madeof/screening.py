@@ -139,7 +139,7 @@ def _screened(
 ) -> list[set[int]]:
     """The rows with the highest cosine similarity to each vector, less what is left out."""
     reach = screen + max(map(len, left_out))
-    best = BestRows(score_with(head, targets, "cosine"), allowed, reach)
+    best = BestRows(score_with(head, targets, "cosine"), allowed, reach, backend="faiss")
     scan(head, [best])
     pairs = zip(best.rough_ids().tolist(), left_out, strict=True)
     return [set([token for token in found if token not in dropped][:screen]) for found, dropped in pairs]
