@@ -167,7 +167,7 @@ def test_products_of_stored_rows_equal_brute_force(tmp_path, space: str, metric:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("queries", [1, 3, 40])
+@pytest.mark.parametrize("queries", [1, 3, 150])
 def test_narrow_products_give_what_float32_gives(tmp_path, queries: int, device: str):
     """The same ids and the same scores to the last bit, so that no answer tells which way it was found."""
     generator = np.random.default_rng(3)
@@ -236,7 +236,7 @@ def test_bounds_hold_for_every_row(tmp_path, seed: int, k: int, queries: int, me
     linear = linear * (1.0 if scoring.scale is None else scoring.scale)
     linear = linear + (0.0 if scoring.shift is None else scoring.shift)
     for query in range(queries):
-        low, high = way._bounds.scores(products[:, query], np.full(400, query), np.arange(400))
+        low, high = way._bounds.scores(products[query], np.full(400, query), np.arange(400))
         assert (low <= linear[query]).all()
         assert (linear[query] <= high).all()
     for query, found in enumerate(neighbors(head, vectors, k, metric=metric, backend="narrow", device="cpu")):

@@ -1,6 +1,6 @@
 """Candidates by products at the precision of the stored rows: bf16 by bf16 where a head is in bf16.
 
-The rows are never decoded: torch multiplies them where they lie, and of the results only the best of every 32 is looked
+The rows are never decoded: torch multiplies them where they lie, and of the results only the best of every 16 is looked
 at before anything is kept. A query that leaves too many rows in doubt is given up, to be asked in float32.
 """
 
@@ -19,7 +19,7 @@ from geometry.search.device import choose_device, full_sums, rounds_once
 if TYPE_CHECKING:
     import torch
 
-GROUP = 32
+GROUP = 16
 """Rows of which only the best is looked at first."""
 
 PRODUCTS_AT_ONCE = 2**20
@@ -28,8 +28,14 @@ PRODUCTS_AT_ONCE = 2**20
 PENDING = 2**21
 """Candidates that are kept before those that newer ones rule out are dropped."""
 
+FEW = 128
+"""Queries up to which rows × queries is the quicker product, beyond it queries × rows."""
+
 WARM_BYTES, COLD_BYTES = 2**23, 2**28
 """Sizes of a head from which this way pays: with torch loaded already, and without."""
+
+LARGEST_SCALE = 1e30
+"""Rows whose products are multiplied by more than this are kept whatever they score: float32 might overflow."""
 
 LONGEST_QUERY = 1e15
 """Queries of larger numbers are left to the other ways: their products might overflow."""
@@ -68,14 +74,17 @@ class NarrowRows:
         self.device = choose_device(device)
         asked = torch.from_numpy(scoring.x).to(torch.bfloat16 if self.takes_stored else torch.float32)
         self._bounds = make_bounds(scoring, asked.double().numpy(), unit=BF16_UNIT if self.takes_stored else 0.0)
-        self._asked = asked.T.contiguous().to(self.device)
+        self._asked = asked.to(self.device)
         self._least = np.full(len(scoring.x), -np.inf)
         self._given_up = np.zeros(len(scoring.x), dtype=np.bool_)
         self._pending: list[_Found] = []
         self._seen = self._pruned_at = 0
-        self._errors = tuple(part.astype(np.float32) for part in self._bounds.of_rows())
+        lengths, beside = self._bounds.of_rows()
+        if scoring.scale is not None:
+            lengths = np.where(scoring.scale > LARGEST_SCALE, np.inf, lengths)
+        self._errors = np.where(self.allowed, lengths, 0.0), np.where(self.allowed, beside, 0.0)
         self._plain = scoring.scale is None and scoring.shift is None and not scoring.offset.any()
-        self._slopes = self._on_device(self._bounds.of_queries(plain=self._plain))
+        self._slopes = self._bounds.of_queries(plain=self._plain)
         self._relative = 2.0**-20 + (self._bounds.unit if self._plain else 0.0)
 
     def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
@@ -99,29 +108,36 @@ class NarrowRows:
             rows, ids = rows[inside], inside + start
         else:
             ids = np.arange(start, start + len(rows))
-        step = max(PRODUCTS_AT_ONCE // len(self._least), 8 * GROUP)
+        step = max(PRODUCTS_AT_ONCE // len(self._least) // GROUP, 32) * GROUP
         for first in range(0, len(rows), step):
             self._sift(ids[first : first + step], rows[first : first + step])
 
     def _sift(self, ids: Int64[np.ndarray, " tokens"], rows: Shaped[np.ndarray, "tokens width"]) -> None:
         """Keep what may be among the best of some rows."""
-        import torch
-
         products = self._multiply(rows)
-        tops = self._tops(ids, products)
-        errors = self._errors_of_groups(ids, tops)
-        if len(tops) >= self.k and np.isinf(self._least).any():
-            # the best of k groups are k rows
-            sure = torch.nan_to_num(tops - errors, nan=-torch.inf).topk(self.k, dim=0).values[-1]
-            self._least = np.maximum(self._least, sure.double().cpu().numpy())
-        # written so that what is not a number stays in
-        group, query = (~(tops + errors < self._floor())).nonzero(as_tuple=True)
-        self._keep(ids, products, group, query)
+        scores = self._scored(ids, products)
+        tops = _tops(scores)
+        lengths, beside = (_largest(part[ids]) for part in self._errors)
+        groups = len(lengths)
+        if groups >= self.k and np.isinf(self._least).any():
+            self._least = np.maximum(self._least, self._first_least(tops, lengths, beside))
+        cut = self._cut(float(lengths.max()), float(beside.max()))
+        pairs = (tops >= self._on_device(cut)[:, None]).nonzero()
+        query, group = pairs.cpu().numpy().T
+        if len(group):
+            places = group[:, None] + groups * np.arange(GROUP)
+            places, queries = places.reshape(-1), np.repeat(query, GROUP)
+            real = places < len(ids)
+            places, queries = places[real], queries[real]
+            keep = (_at(scores, places, queries) >= cut[queries]) & self.allowed[ids[places]]
+            places, queries = places[keep], queries[keep]
+            self._pending.append(self._found(_at(products, places, queries), queries, ids[places]).above(self._least))
         self._seen += len(ids)
         if self._seen >= 2 * self._pruned_at or sum(len(found.ids) for found in self._pending) > PENDING:
             self._prune()
 
     def _multiply(self, rows: Shaped[np.ndarray, "tokens width"]) -> "torch.Tensor":
+        """The products of every query (first axis) with some rows."""
         import torch
 
         with warnings.catch_warnings():
@@ -130,60 +146,49 @@ class NarrowRows:
             given = torch.from_numpy(rows.view(np.int16) if self.takes_stored else rows)
         given = given.to(self.device)
         with full_sums():
-            return (given.view(torch.bfloat16) if self.takes_stored else given) @ self._asked
+            rows_there = given.view(torch.bfloat16) if self.takes_stored else given
+            # of the two orders, which give the same, each is twice as fast as the other at its end
+            few = len(self._asked) <= FEW
+            return (rows_there @ self._asked.T).T.contiguous() if few else self._asked @ rows_there.T
 
-    def _tops(self, ids: Int64[np.ndarray, " tokens"], products: "torch.Tensor") -> "torch.Tensor":
-        """The best score of every 32 rows, for every query, in float32."""
+    def _scored(self, ids: Int64[np.ndarray, " tokens"], products: "torch.Tensor") -> "torch.Tensor":
+        """The rounded scores of some rows: −∞ of those that may not be found, +∞ where float32 has no room for them."""
         import torch
 
-        scoring = self.scoring
-        scores = products
+        scoring, scores = self.scoring, products
         if not self._plain:
             scores = products.to(torch.float32, copy=True)
             if scoring.offset.any():
-                scores += self._on_device(scoring.offset)
+                scores += self._on_device(scoring.offset)[:, None]
             if scoring.scale is not None:
-                scores *= self._on_device(scoring.scale[ids])[:, None]
+                scores *= self._on_device(np.minimum(scoring.scale[ids], LARGEST_SCALE))
             if scoring.shift is not None:
-                scores += self._on_device(scoring.shift[ids])[:, None]
-        barred = ~self.allowed[ids]
-        if barred.any():
-            scores = scores.masked_fill(torch.from_numpy(barred).to(self.device)[:, None], -torch.inf)
-        if len(ids) % GROUP:
-            scores = torch.nn.functional.pad(scores, (0, 0, 0, -len(ids) % GROUP), value=-torch.inf)
-        return scores.view(-1, GROUP, scores.shape[1]).amax(1).float()
+                scores += self._on_device(scoring.shift[ids])
+        for rows, filling in ((~self.allowed[ids], -torch.inf), (np.isinf(self._errors[0][ids]), torch.inf)):
+            if rows.any():
+                scores = scores.masked_fill(torch.from_numpy(rows).to(self.device), filling)
+        return scores
 
-    def _errors_of_groups(self, ids: Int64[np.ndarray, " tokens"], tops: "torch.Tensor") -> "torch.Tensor":
-        """How far any score of a group can be off, for every query."""
-        lengths, beside = (self._on_device(_largest(part[ids])) for part in self._errors)
-        sizes = tops.abs().nan_to_num(posinf=0.0)
-        return lengths[:, None] * self._slopes + beside[:, None] + self._relative * sizes
-
-    def _floor(self) -> "torch.Tensor":
-        """The score that each query's k-th row has at least, rounded down; +∞ for queries given up."""
-        floor = np.where(self._given_up, np.inf, self._least)
-        return self._on_device(np.nextafter(floor.astype(np.float32), np.float32(-np.inf)))
-
-    def _keep(
+    def _first_least(
         self,
-        ids: Int64[np.ndarray, " tokens"],
-        products: "torch.Tensor",
-        group: "torch.Tensor",
-        query: "torch.Tensor",
-    ) -> None:
-        """Look at every row of the groups that may hold one of the best."""
-        import torch
+        tops: "torch.Tensor",
+        lengths: Float64[np.ndarray, " groups"],
+        beside: Float64[np.ndarray, " groups"],
+    ) -> Float64[np.ndarray, " queries"]:
+        """What the k-th best row scores at least: the best of k groups are k rows."""
+        best = tops.double().cpu().numpy()
+        error = self._slopes[:, None] * lengths + beside + self._relative * np.abs(best)
+        with np.errstate(invalid="ignore"):
+            low = np.nan_to_num(best - error, nan=-np.inf, neginf=-np.inf)
+        least: Float64[np.ndarray, " queries"] = np.partition(low, -self.k, axis=1)[:, -self.k]
+        return least
 
-        if not len(group):
-            return
-        place = (group[:, None] * GROUP + torch.arange(GROUP, device=group.device)).clamp_(max=len(ids) - 1)
-        found = products[place, query[:, None]].double().cpu().numpy().reshape(-1)
-        places, queries = place.cpu().numpy().reshape(-1), np.repeat(query.cpu().numpy(), GROUP)
-        # the last group may be filled up with its last row again
-        first = np.ones(place.shape, dtype=np.bool_)
-        first[:, 1:] = np.diff(place.cpu().numpy(), axis=1) > 0
-        keep = self.allowed[ids[places]] & first.reshape(-1)
-        self._pending.append(self._found(found[keep], queries[keep], ids[places[keep]]).above(self._least))
+    def _cut(self, length: float, beside: float) -> Float32[np.ndarray, " queries"]:
+        """The least rounded score of a row, no longer than this, that may be among each query's best."""
+        least = self._least - length * self._slopes - beside
+        cut = np.where(self._given_up, np.inf, least / (1.0 + self._relative * np.sign(least)))
+        lower: Float32[np.ndarray, " queries"] = np.nextafter(cut.astype(np.float32), np.float32(-np.inf))
+        return lower
 
     def _found(
         self, products: Float64[np.ndarray, " found"], queries: Int64[np.ndarray, " found"],
@@ -249,5 +254,30 @@ def _joined(parts: list[_Found]) -> _Found:
     return _Found(*(np.concatenate(column) for column in columns))
 
 
-def _largest(values: Float32[np.ndarray, " tokens"]) -> Float32[np.ndarray, " groups"]:
-    return np.maximum.reduceat(values, np.arange(0, len(values), GROUP))
+def _tops(scores: "torch.Tensor") -> "torch.Tensor":
+    """The best score of every group of rows, for every query, in float32.
+
+    Of n groups the first holds rows 0, n, 2n, …, so that the best are found element by element.
+    """
+    import torch
+
+    queries, rows = scores.shape
+    if rows % GROUP:
+        scores = torch.nn.functional.pad(scores, (0, -rows % GROUP), value=-torch.inf)
+    return scores.view(queries, GROUP, -1).amax(1).float()
+
+
+def _at(
+    values: "torch.Tensor", rows: Int64[np.ndarray, " found"], queries: Int64[np.ndarray, " found"]
+) -> Float64[np.ndarray, " found"]:
+    import torch
+
+    place = (torch.from_numpy(part).to(values.device) for part in (queries, rows))
+    found: Float64[np.ndarray, " found"] = values[tuple(place)].double().cpu().numpy()
+    return found
+
+
+def _largest(values: Float64[np.ndarray, " tokens"]) -> Float64[np.ndarray, " groups"]:
+    """The largest of every group, as ``_tops`` makes groups; none is negative."""
+    groups = -(-len(values) // GROUP)
+    return np.asarray(np.pad(values, (0, groups * GROUP - len(values))).reshape(GROUP, groups).max(axis=0))
