@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from geometry.batch import read_batch
     from geometry.comparison import compare
     from geometry.concepts import Concept
     from geometry.errors import GeometryError
@@ -31,6 +32,7 @@ _HOME = {
     "emoji_map": "geometry.maps",
     "lens": "geometry.readings",
     "open_head": "geometry.head",
+    "read_batch": "geometry.batch",
 }
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "emoji_map",
     "lens",
     "open_head",
+    "read_batch",
 ]
 
 

@@ -60,5 +60,9 @@ class MapError(GeometryError):
     """A file that no map can be read from, or that is of another head."""
 
 
+class PlanError(GeometryError):
+    """A batch's plan that cannot be read, or a folder that holds the batch of another one."""
+
+
 class OptionError(GeometryError):
     """An option whose value makes no sense, such as ``k=0``."""

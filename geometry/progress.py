@@ -54,6 +54,32 @@ def fetching(label: str, *, total: int, done: int = 0) -> Iterator[Callable[[int
 
 
 @contextmanager
+def counting(label: str, *, total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
+    """Yield what is to be told how many more are done, with their rate and the time left on a terminal.
+
+    Args:
+        total: How many there are.
+        done: How many of them were done before.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.0f}/s" if task.speed else "–/s")
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), Rate(), TimeLeft())
+    with Progress(*columns, transient=True, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total, completed=done)
+        yield lambda count: bar.advance(task, count)
+
+
+@contextmanager
 def waiting(label: str) -> Iterator[None]:
     """Show that something goes on whose end cannot be told, where standard error is a terminal."""
     if not sys.stderr.isatty():

@@ -63,6 +63,7 @@ FLOORS = [
     "readings",
     "health",
     "comparison",
+    "batch",
     "live",
     "organism",
     "retry",

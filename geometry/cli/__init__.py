@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import geometry
-from geometry.cli import comparing, exploring, heads, health, layers, live, loops, mapping, sums, surveys
+from geometry.cli import batches, comparing, exploring, heads, health, layers, live, loops, mapping, sums, surveys
 from geometry.errors import GeometryError
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for command in (
     loops.implant,
     health.audit,
     comparing.compare,
+    batches.batch,
     exploring.explore,
 ):
     app.command()(command)

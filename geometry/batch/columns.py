@@ -1,0 +1,101 @@
+"""The columns of a batch's Parquet files, and rows put into them: the same rows give the same bytes."""
+
+import json
+from collections.abc import Iterable, Mapping
+from io import BytesIO
+from typing import Any
+
+import geometry
+from geometry.head import Head
+from geometry.landing import Landing
+from geometry.why import Why
+
+KEY = b"geometry"
+FORMAT = 1
+
+Row = Mapping[str, Any]
+
+_WHENCE = {
+    "head": "string", "fingerprint": "string", "expression": "string", "index": "int64", "space": "string",
+    "metric": "string",
+}  # fmt: skip
+_WHAT = {"rank": "int32", "id": "int64", "text": "string", "bytes": "string", "kind": "string", "score": "float64"}
+_HOW = {"seed": "int64", "version": "string"}
+
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "landings": _WHENCE | _WHAT | {"probability": "float64", "is_input": "bool", "is_variant": "bool"} | _HOW,
+    "why": _WHENCE
+    | {"winner": "int64", "winner_text": "string"}
+    | _WHAT
+    | {
+        "margin": "float64", "by_term": "string", "by_bias": "float64", "by_mean": "float64", "by_norm": "float64",
+        "by_angle": "float64", "flip_angle": "float64", "win_angle": "float64",
+    }
+    | _HOW,
+    "errors": _WHENCE | {"record": "string", "error": "string", "message": "string", "version": "string"},
+}  # fmt: skip
+"""Every record's columns and their types; ``index`` counts the plan's expressions from 0."""
+
+
+def schema(record: str) -> Any:
+    """Return a record's Arrow schema, which says what wrote it."""
+    import pyarrow as pa
+
+    facts = {"record": record, "format": FORMAT, "version": geometry.__version__}
+    kinds = [(name, getattr(pa, "bool_" if kind == "bool" else kind)()) for name, kind in COLUMNS[record].items()]
+    return pa.schema(kinds, metadata={KEY: json.dumps(facts, sort_keys=True).encode()})
+
+
+def table(record: str, rows: Iterable[Row]) -> Any:
+    """Put rows into an Arrow table."""
+    import pyarrow as pa
+
+    return pa.Table.from_pylist(list(rows), schema=schema(record))
+
+
+def encode(tables: list[Any], record: str) -> bytes:
+    """Return tables of one record as the bytes of a Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    written = BytesIO()
+    whole = pa.concat_tables(tables) if tables else schema(record).empty_table()
+    pq.write_table(whole, written, compression="zstd")
+    return written.getvalue()
+
+
+def landing_rows(landing: Landing, index: int) -> Iterable[Row]:
+    """Yield a row a ranked token."""
+    whence = _whence(landing.head, landing.expression, index, landing.options.metric)
+    names = (*_WHAT, "probability", "is_input", "is_variant")
+    for one in landing.landings:
+        yield whence | {name: getattr(one, name) for name in names} | _how(landing.options.seed)
+
+
+def why_rows(why: Why, index: int) -> Iterable[Row]:
+    """Yield a row a rival of the winner; ``rank`` 1 is the best of them, ``by_term`` a JSON object."""
+    whence = _whence(why.head, why.expression, index, "logit")
+    whence |= {"winner": why.winner.id, "winner_text": why.winner.text}
+    names = set(COLUMNS["why"]) - set(whence) - {"rank", "by_term", "seed", "version"}
+    for rank, rival in enumerate(why.rivals, start=1):
+        told = {name: getattr(rival, name) for name in names}
+        by_term = json.dumps(rival.by_term, ensure_ascii=False)
+        yield whence | told | {"rank": rank, "by_term": by_term} | _how(why.options.seed)
+
+
+def error_row(error: BaseException, record: str | None = None, **whence: Any) -> Row:
+    """Return the row that says what went wrong; columns of ``whence`` that are not known stay empty."""
+    message = " ".join(str(error).split()) or "no message"
+    known = {"error": type(error).__name__, "message": message, "record": record, "version": geometry.__version__}
+    return dict.fromkeys(COLUMNS["errors"]) | whence | known
+
+
+def _whence(head: Head, expression: str, index: int, metric: str) -> dict[str, Any]:
+    return {
+        "head": head.name, "fingerprint": head.fingerprint, "expression": expression, "index": index,
+        "space": head.space.name, "metric": metric,
+    }  # fmt: skip
+
+
+def _how(seed: int) -> dict[str, Any]:
+    return {"seed": seed, "version": geometry.__version__}

@@ -1,0 +1,124 @@
+"""What a batch would read, compute and write, said before it does."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from geometry.batch.folder import check_same, read_manifest
+from geometry.batch.parts import files_a_round, rounds, slugs
+from geometry.batch.plan import Plan
+from geometry.batch.running import describe_heads, manifest_of
+from geometry.batch.sources import tally
+from geometry.batch.work import block_size
+from geometry.batch.workers import Crew
+from geometry.tables import Column, Table
+
+BYTES_A_ROW = 24
+"""What a row takes in Parquet, by measurement on the bundled heads: docs/batch.md."""
+
+
+@dataclass(frozen=True)
+class HeadForecast:
+    """One head of a batch to come.
+
+    Attributes:
+        head: as the plan names it.
+        vocab, dim: its size; 0 if it cannot be opened.
+        nbytes: of its rows, read once a scan.
+        scans: passes over them, at least.
+        rows: to be written, at most.
+        error: why it cannot be used, or None.
+    """
+
+    head: str
+    vocab: int
+    dim: int
+    nbytes: int
+    scans: int
+    rows: int
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a batch would do.
+
+    Attributes:
+        heads: one by one.
+        expressions: how many.
+        parts: files to be written, and of these there already.
+        rows, nbytes: to be written, at most and about.
+    """
+
+    heads: tuple[HeadForecast, ...]
+    expressions: int
+    parts: int
+    kept: int
+    rows: int
+    nbytes: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The command line's JSON object."""
+        return asdict(self)
+
+    def table(self) -> Table:
+        """The forecast as a table of text."""
+        columns = (
+            Column("rows × dim", "right"), Column("to read"), Column("scans"), Column("to write"),
+            Column("head", "left"),
+        )  # fmt: skip
+        rows = [
+            (f"{one.vocab:,} × {one.dim:,}", size_text(one.nbytes), f"{one.scans:,}", f"{one.rows:,}", one.head)
+            if one.error is None
+            else ("–", "–", "–", "–", one.head)
+            for one in self.heads
+        ]
+        return Table(
+            title=(
+                f"{self.expressions:,} expressions on {len(self.heads):,} heads",
+                f"{self.parts:,} parts, {self.kept:,} there already · at most {self.rows:,} rows, "
+                f"about {size_text(self.nbytes)} · nothing is written",
+            ),
+            columns=columns,
+            rows=tuple(rows),
+            notes=tuple(f"{one.head}: {one.error}" for one in self.heads if one.error is not None),
+        )
+
+
+def forecast(plan: Plan, folder: str | Path, crew: Crew) -> Forecast:
+    """Open every head, count the expressions, and say what a run would do.
+
+    Raises:
+        PlanError: The folder is of another plan, or expressions cannot be read.
+    """
+    folder, counted = Path(folder), tally(plan.expressions)
+    facts = describe_heads(plan, crew)
+    earlier = read_manifest(folder)
+    if earlier is not None:
+        check_same(folder, earlier, manifest_of(plan, counted, facts))
+    heads = []
+    for head in plan.heads:
+        known = facts[head].facts or {"vocab": 0, "dim": 0}
+        scans, rows = 0, 0
+        if facts[head].facts is not None:
+            size = min(plan.part, block_size(known["dim"], plan.k))
+            # an explanation passes over the head once for each expression
+            scans = sum(-(-counted.count // (size if one[0] == "landings" else 1)) for one in rounds(plan))
+            rows = len(rounds(plan)) * counted.count * min(plan.k, known["vocab"])
+        error = facts[head].message if facts[head].facts is None else None
+        heads.append(HeadForecast(head, known["vocab"], known["dim"], facts[head].nbytes, scans, rows, error))
+    good = [slug for head, slug in slugs(plan).items() if facts[head].facts is not None]
+    parts = len(good) * len(rounds(plan)) * files_a_round(plan, counted.count)
+    kept = sum(1 for slug in good for record in plan.record for _ in (folder / record / slug).glob("[!.]*.parquet"))
+    rows = sum(one.rows for one in heads)
+    return Forecast(tuple(heads), counted.count, parts, kept, rows, rows * BYTES_A_ROW)
+
+
+def size_text(nbytes: int) -> str:
+    """Return bytes as a person reads them, in powers of 1,000."""
+    value, unit = float(nbytes), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 100 else f"{value:.3g} {unit}"

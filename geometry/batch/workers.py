@@ -1,0 +1,118 @@
+"""Where parts are done: here, in threads, in processes, or on a Dask cluster."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import wait
+from threading import Thread
+from typing import Any
+
+from geometry.errors import OptionError
+
+MOST_WORKERS = 1024
+
+
+class Serial(Executor):
+    """Does what is submitted at once, in the thread that submits it."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run it, and return what is done already."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
+@dataclass(frozen=True)
+class Crew:
+    """An executor, and how many parts it can do at a time."""
+
+    executor: Executor
+    size: int
+
+
+@contextmanager
+def crew(workers: int = 1, *, threads: bool = False, cluster: str | None = None) -> Iterator[Crew]:
+    """Yield workers; on the way out by an error or an interrupt, parts not begun are dropped and processes ended.
+
+    Args:
+        workers: How many at a time; 1 works in this thread.
+        threads: Use threads instead of processes.
+        cluster: The address of a Dask scheduler, such as ``tcp://host:8786``, instead of either.
+
+    Raises:
+        OptionError: No such number, or a cluster that cannot be reached.
+    """
+    if not 1 <= workers <= MOST_WORKERS:
+        raise OptionError(f"--workers {workers} arrived; expected 1 to {MOST_WORKERS:,}")
+    if cluster is not None:
+        with _dask(cluster) as found:
+            yield found
+        return
+    if workers == 1:
+        yield Crew(Serial(), 1)
+        return
+    before = set(multiprocessing.active_children())
+    executor: Executor = ThreadPoolExecutor(workers) if threads else _processes(workers)
+    try:
+        yield Crew(executor, workers)
+    except BaseException:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        raise
+    executor.shutdown()
+
+
+def _processes(workers: int) -> Executor:
+    # a fork would copy the threads of BLAS and FAISS in whatever state they are
+    context = multiprocessing.get_context("spawn")
+    share = max(1, (os.cpu_count() or 1) // workers)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_settle_in, initargs=(share,))
+
+
+def _settle_in(threads: int) -> None:
+    """Begin a worker process: Ctrl-C is for the main one, which it does not outlive; its share of cores is fixed."""
+    from threadpoolctl import threadpool_limits
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+    import faiss
+    import numpy  # noqa: F401
+
+    faiss.omp_set_num_threads(threads)
+    threadpool_limits(threads)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _dask(address: str) -> Iterator[Crew]:
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        raise OptionError(
+            "--cluster needs Dask, which is not installed; pip install 'unembedding-geometry[cluster]'"
+        ) from error
+    try:
+        client = distributed.Client(address, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TypeError) as error:
+        raise OptionError(
+            f"--cluster {address!r} arrived, and no scheduler answers there ({error}); expected tcp://host:port"
+        ) from error
+    with client:
+        size = sum(client.ncores().values()) or 1
+        # results are bytes, not pure values worth keeping; equal parts of two runs must not share one
+        yield Crew(client.get_executor(pure=False), size)
