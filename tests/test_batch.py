@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -323,3 +325,81 @@ def test_memory_does_not_grow_with_sums():
     assert block_size(256, 10) == 1024
     assert block_size(4096, 10) * 4096 * 8 * 8 <= 128 * 2**20
     assert block_size(10**9, 10) == 1
+
+
+@pytest.mark.slow
+def test_memory_is_flat_in_the_number_of_sums(heads, tmp_path: Path):
+    peaks = []
+    for count in (2_000, 20_000):
+        sums = tmp_path / f"{count}.txt"
+        sums.write_text("".join(f"{1 + n / count:.6f} * sea + horse\n" for n in range(count)), encoding="utf-8")
+        plan_file = written(
+            tmp_path / f"{count}.toml", heads=heads[:1], part=1_000, k=5, expressions={"file": sums.name}
+        )
+        code = (
+            "import resource, sys; from geometry.batch import *; run_batch(read_plan(sys.argv[1]), sys.argv[2]);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+        )
+        out = tmp_path / f"out{count}"
+        done = subprocess.run([sys.executable, "-c", code, plan_file, out], capture_output=True, text=True, check=True)
+        peaks.append(int(done.stdout) * 1024)
+        assert len(geo.read_batch(out)) == count * 5
+    assert peaks[1] - peaks[0] < 24 * 2**20
+
+
+@contextmanager
+def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
+    """A Dask scheduler and two workers on this machine, and the scheduler's address."""
+    pytest.importorskip("distributed")
+    started = [_dask_process("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", folder / "s.json")]
+    try:
+        _until((folder / "s.json").exists)
+        address = json.loads((folder / "s.json").read_text())["address"]
+        for name in ("one", "two"):
+            local = folder / name
+            local.mkdir()
+            quiet = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+            started.append(_dask_process("dask_worker", address, *quiet, "--local-directory", local))
+        yield address, started[1:]
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+
+
+def _dask_process(module: str, *arguments: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{module}", "--host", "127.0.0.1", *map(str, arguments)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(many_parts: Path, tmp_path: Path):
+    run_batch(read_plan(many_parts), tmp_path / "here")
+    out = tmp_path / "there"
+    with _cluster(tmp_path) as (address, workers):
+        from distributed import Client
+
+        with Client(address) as client:
+            client.wait_for_workers(2, timeout=60)
+        process = subprocess.Popen(command(many_parts, "-o", out, "--cluster", address), stderr=subprocess.PIPE)
+        _until(lambda: len(list(out.rglob("*.parquet"))) >= 5)
+        assert len(list(out.rglob("*.parquet"))) < 40
+        workers[0].kill()
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert contents(out) == contents(tmp_path / "here")
+
+
+def test_a_cluster_that_is_not_there_is_one_line(many_parts: Path, tmp_path: Path):
+    done = run(many_parts, "-o", tmp_path / "out", "--cluster", "nonsense", "--workers", 2)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --cluster arrived with --workers or --threads")
