@@ -21,6 +21,7 @@ from geometry.batch.work import block_size
 from geometry.errors import OptionError, PlanError
 from geometry.why import WhyOptions, explain
 
+ROOT = Path(__file__).resolve().parent.parent
 WORDS = ["sea", "horse", "fish", "king", "queen", "man", "woman", "boat", "ocean", "young", "dog", "sun"]
 GRID = {"templates": ["{a} + {b}", "{a} - 0.5 * {b}"], "words": {"a": WORDS, "b": ["horse", "queen", "boat", "puppy"]}}
 
@@ -403,3 +404,31 @@ def test_a_cluster_that_is_not_there_is_one_line(many_parts: Path, tmp_path: Pat
     done = run(many_parts, "-o", tmp_path / "out", "--cluster", "nonsense", "--workers", 2)
     assert done.returncode == 1
     assert done.stderr.startswith("error: --cluster arrived with --workers or --threads")
+
+
+def test_the_page_on_batches_runs_as_it_stands(tmp_path: Path):
+    page = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    plan_text = (ROOT / "docs" / "batch.toml").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    assert shown in plan_text
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "batch.toml").write_text(plan_text, encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("8 parts computed, 0 kept · rows: 576 of landings, 0 of errors")
+    duckdb = pytest.importorskip("duckdb")
+    query, answer = re.findall(r"```sql\n(.*?)```\n\n```text\n(.*?)```", page, flags=re.DOTALL)[0]
+    found = str(duckdb.sql(query.replace("sums/", f"{tmp_path}/sums/")))
+    assert found.split() == answer.split()
+
+
+def test_sweep_heads_tells_winners_and_what_went_wrong(heads, tmp_path: Path):
+    script = [sys.executable, ROOT / "scripts" / "sweep_heads.py", *heads, "./nowhere", "-e", "sea + horse", "-k", "2"]
+    done = subprocess.run([*script, "-o", tmp_path / "sweep"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ./nowhere: no such head")
+    winners = {geo.open_head(spec).land("sea + horse", exclude_inputs=True).landings[0].text for spec in heads}
+    assert done.stdout.startswith("sea + horse  →  ")
+    assert all(text.strip() in done.stdout for text in winners)
+    assert len(geo.read_batch(tmp_path / "sweep")) == 4

@@ -16,6 +16,9 @@ from geometry.tables import Column, Table
 BYTES_A_ROW = 27
 """What a row of landings takes in Parquet, by measurement on the bundled head with k = 10."""
 
+BYTES_A_FILE = 10_000
+"""What a file takes besides, for its schema and footer."""
+
 
 @dataclass(frozen=True)
 class HeadForecast:
@@ -111,7 +114,7 @@ def forecast(plan: Plan, folder: str | Path, crew: Crew) -> Forecast:
     parts = len(good) * len(rounds(plan)) * files_a_round(plan, counted.count)
     kept = sum(1 for slug in good for record in plan.record for _ in (folder / record / slug).glob("[!.]*.parquet"))
     rows = sum(one.rows for one in heads)
-    return Forecast(tuple(heads), counted.count, parts, kept, rows, rows * BYTES_A_ROW)
+    return Forecast(tuple(heads), counted.count, parts, kept, rows, rows * BYTES_A_ROW + parts * BYTES_A_FILE)
 
 
 def size_text(nbytes: int) -> str:
