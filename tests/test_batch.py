@@ -19,6 +19,8 @@ from geometry.batch import crew, make_plan, read_plan, run_batch
 from geometry.batch.parts import parts, slugs
 from geometry.batch.work import block_size
 from geometry.errors import OptionError, PlanError
+from geometry.phantoms import find_phantoms
+from geometry.recall import census
 from geometry.why import WhyOptions, explain
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,12 +94,12 @@ def test_every_row_is_that_of_a_single_landing(plan, tmp_path: Path):
     assert set(frame.version) == {geo.__version__}
 
 
-def test_a_fixed_part_gives_the_same_bytes_wherever_it_is_done(plan, tmp_path: Path):
+@pytest.mark.parametrize("threads", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["threads", "processes"])
+def test_a_part_gives_the_same_bytes_wherever_it_is_done(plan, tmp_path: Path, threads: bool):
     run_batch(plan, tmp_path / "here")
-    for name, asked in {"threads": {"threads": True}, "processes": {"threads": False}}.items():
-        with crew(2, **asked) as two:
-            run_batch(plan, tmp_path / name, two)
-        assert contents(tmp_path / name) == contents(tmp_path / "here")
+    with crew(2, threads=threads) as two:
+        run_batch(plan, tmp_path / "there", two)
+    assert contents(tmp_path / "there") == contents(tmp_path / "here")
 
 
 def test_what_is_there_is_kept_and_what_is_not_is_computed_again(plan, tmp_path: Path):
@@ -157,7 +159,7 @@ def test_killed_fifty_times(heads, tmp_path: Path, options):
     assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
 
 
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_ends_it_cleanly_and_says_how_to_go_on(many_parts: Path, tmp_path: Path, ending):
     out = tmp_path / "out"
     process = subprocess.Popen(command(many_parts, "-o", out), stdout=-3, stderr=subprocess.PIPE, text=True)
@@ -208,6 +210,7 @@ def test_a_part_that_fails_as_a_whole_is_tried_again(heads, make_head, tmp_path:
     assert "full covariance" in geo.read_batch(tmp_path / "out", "errors").message[0]
 
 
+@pytest.mark.slow
 def test_explanations_are_those_of_why(heads, tmp_path: Path):
     given = {"heads": heads[:1], "expressions": ["sea + horse"], "k": 3, "record": ["why"]}
     run_batch(make_plan(given, tmp_path), tmp_path / "out")
@@ -219,6 +222,24 @@ def test_explanations_are_those_of_why(heads, tmp_path: Path):
         assert rows.margin.tolist() == [rival.margin for rival in why.rivals]
         assert [json.loads(one) for one in rows.by_term] == [rival.by_term for rival in why.rivals]
         assert set(rows.winner) == {why.winner.id}
+
+
+@pytest.mark.slow
+def test_reports_on_heads_are_those_of_the_library(tmp_path: Path):
+    given = {"heads": ["organism", "organism-bytes"], "record": ["census", "phantoms", "audit"]}
+    outcome = run_batch(make_plan(given, tmp_path), tmp_path / "out")
+    assert outcome.manifest["complete"] == (not outcome.errors)
+    head = geo.open_head("organism")
+    expected = {
+        "census": census(head, space="folded"),
+        "phantoms": find_phantoms(head, space="folded"),
+        "audit": geo.audit(head, space="folded"),
+    }
+    for record, wanted in expected.items():
+        frame = geo.read_batch(tmp_path / "out", record)
+        mine = frame[frame.fingerprint == head.fingerprint]
+        assert mine.space.tolist() == ["folded"]
+        assert json.loads(mine.report.iloc[0]) == json.loads(json.dumps(wanted.to_dict()))
 
 
 def test_sources_give_the_same_sums(heads, tmp_path: Path):
@@ -252,6 +273,7 @@ GOOD = {"heads": ["organism"], "expressions": ["sea"]}
     ("given", "said"),
     [
         ({"expressions": ["sea"]}, "the plan has no 'heads'"),
+        ({"heads": ["organism"]}, "the plan has no 'expressions'"),
         (GOOD | {"metric": "logit"}, "the key 'metric' arrived; expected one of heads, "),
         (GOOD | {"heads": []}, "heads = [] arrived; expected a list of texts"),
         (GOOD | {"heads": ["none/*"]}, "heads: nothing matches 'none/*'"),
@@ -260,7 +282,7 @@ GOOD = {"heads": ["organism"], "expressions": ["sea"]}
         (GOOD | {"part": 0}, "part = 0 arrived; expected 1 to 1,000,000"),
         (GOOD | {"metrics": ["dot"]}, "metrics: 'dot' arrived; expected one of logit, cosine"),
         (GOOD | {"spaces": ["whitened"]}, "metrics: metric logit has no meaning on whitened rows"),
-        (GOOD | {"record": ["census"]}, "record: 'census' arrived; expected one of landings, why"),
+        (GOOD | {"record": ["maps"]}, "record: 'maps' arrived; expected one of landings, why, census, phantoms, audit"),
         (GOOD | {"exclude_inputs": 1}, "exclude_inputs = 1 arrived; expected true or false"),
         (GOOD | {"expressions": "sea"}, "expressions = 'sea' arrived; expected a list of texts, { file"),
         (GOOD | {"expressions": {"templates": ["{a} + {"], "words": {"a": ["x"]}}}, "the template '{a} + {' arrived"),

@@ -22,6 +22,8 @@ _WHENCE = {
 _WHAT = {"rank": "int32", "id": "int64", "text": "string", "bytes": "string", "kind": "string", "score": "float64"}
 _HOW = {"seed": "int64", "version": "string"}
 
+_REPORT = {"head": "string", "fingerprint": "string", "space": "string", "report": "string"} | _HOW
+
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "landings": _WHENCE | _WHAT | {"probability": "float64", "is_input": "bool", "is_variant": "bool"} | _HOW,
     "why": _WHENCE
@@ -32,9 +34,12 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "by_angle": "float64", "flip_angle": "float64", "win_angle": "float64",
     }
     | _HOW,
+    "census": _REPORT,
+    "phantoms": _REPORT,
+    "audit": _REPORT,
     "errors": _WHENCE | {"record": "string", "error": "string", "message": "string", "version": "string"},
 }  # fmt: skip
-"""Every record's columns and their types; ``index`` counts the plan's expressions from 0."""
+"""Every record's columns and their types; ``index`` counts the plan's expressions from 0, ``report`` is JSON."""
 
 
 def schema(record: str) -> Any:
@@ -81,6 +86,12 @@ def why_rows(why: Why, index: int) -> Iterable[Row]:
         told = {name: getattr(rival, name) for name in names}
         by_term = json.dumps(rival.by_term, ensure_ascii=False)
         yield whence | told | {"rank": rank, "by_term": by_term} | _how(why.options.seed)
+
+
+def report_row(head: Head, space: str, report: Mapping[str, Any], seed: int) -> Row:
+    """Return the row of a report on a whole head; the report is a JSON object."""
+    whence = {"head": head.name, "fingerprint": head.fingerprint, "space": space}
+    return whence | {"report": json.dumps(report, ensure_ascii=False, allow_nan=False)} | _how(seed)
 
 
 def error_row(error: BaseException, record: str | None = None, **whence: Any) -> Row:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from geometry.batch.folder import check_same, read_manifest
-from geometry.batch.parts import files_a_round, rounds, slugs
-from geometry.batch.plan import Plan
+from geometry.batch.parts import files_a_head, rounds, slugs
+from geometry.batch.plan import OF_SUMS, Plan
 from geometry.batch.running import describe_heads, manifest_of
 from geometry.batch.sources import tally
 from geometry.batch.work import block_size
@@ -28,7 +28,7 @@ class HeadForecast:
         head: as the plan names it.
         vocab, dim: its size; 0 if it cannot be opened.
         nbytes: of its rows, read once a scan.
-        scans: passes over them, at least.
+        scans: passes over them for sums, at least.
         rows: to be written, at most.
         error: why it cannot be used, or None.
     """
@@ -100,18 +100,20 @@ def forecast(plan: Plan, folder: str | Path, crew: Crew) -> Forecast:
     if earlier is not None:
         check_same(folder, earlier, manifest_of(plan, counted, facts))
     heads = []
+    asked = [one for one in rounds(plan) if one[0] in OF_SUMS]
     for head in plan.heads:
         known = facts[head].facts or {"vocab": 0, "dim": 0}
         scans, rows = 0, 0
         if facts[head].facts is not None:
             size = min(plan.part, block_size(known["dim"], plan.k))
             # an explanation passes over the head once for each expression
-            scans = sum(-(-counted.count // (size if one[0] == "landings" else 1)) for one in rounds(plan))
-            rows = len(rounds(plan)) * counted.count * min(plan.k, known["vocab"])
+            scans = sum(-(-counted.count // (size if one[0] == "landings" else 1)) for one in asked)
+            reports = len(rounds(plan)) - len(asked)
+            rows = len(asked) * counted.count * min(plan.k, known["vocab"]) + reports
         error = facts[head].message if facts[head].facts is None else None
         heads.append(HeadForecast(head, known["vocab"], known["dim"], facts[head].nbytes, scans, rows, error))
     good = [slug for head, slug in slugs(plan).items() if facts[head].facts is not None]
-    parts = len(good) * len(rounds(plan)) * files_a_round(plan, counted.count)
+    parts = len(good) * files_a_head(plan, counted.count)
     kept = sum(1 for slug in good for record in plan.record for _ in (folder / record / slug).glob("[!.]*.parquet"))
     rows = sum(one.rows for one in heads)
     return Forecast(tuple(heads), counted.count, parts, kept, rows, rows * BYTES_A_ROW + parts * BYTES_A_FILE)

@@ -5,20 +5,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from geometry.batch.plan import Plan
+from geometry.batch.plan import OF_SUMS, Plan
 from geometry.batch.sources import chunks
 from geometry.choices import Among, Metric, SpaceName
 
 
 @dataclass(frozen=True)
 class Part:
-    """One job: some expressions on one head in one space, by one metric. It can be pickled and sent anywhere.
+    """One job: some expressions on one head in one space by one metric, or one report on a head. It can be pickled.
 
     Attributes:
         spec: what opens the head.
         slug: what the head's files are called.
-        record: ``landings`` or ``why``.
-        metric: ``logit`` for ``why``, which explains that ranking alone.
+        record: what is to be recorded.
+        metric: ``logit`` for ``why``, which explains that ranking alone; None for what is recorded of a head.
         number: which part of the expressions, from 0.
         first: index of its first expression among all.
         expressions: in order.
@@ -29,7 +29,7 @@ class Part:
     slug: str
     record: str
     space: SpaceName
-    metric: Metric
+    metric: Metric | None
     number: int
     first: int
     expressions: tuple[str, ...]
@@ -50,7 +50,7 @@ class Part:
 
     @property
     def _place(self) -> str:
-        return f"{self.space}-{self.metric}-{self.number:06d}"
+        return "-".join([self.space, *([self.metric] if self.metric else []), f"{self.number:06d}"])
 
 
 def head_error_file(slug: str) -> str:
@@ -74,11 +74,13 @@ def slugs(plan: Plan) -> dict[str, str]:
     return found
 
 
-def rounds(plan: Plan) -> list[tuple[str, SpaceName, Metric]]:
-    """Return every (record, space, metric) that the expressions are gone through for, on each head."""
-    found: list[tuple[str, SpaceName, Metric]] = []
+def rounds(plan: Plan) -> list[tuple[str, SpaceName, Metric | None]]:
+    """Return every (record, space, metric) that each head is gone through for."""
+    found: list[tuple[str, SpaceName, Metric | None]] = []
     for record in plan.record:
-        metrics: tuple[Metric, ...] = plan.metrics if record == "landings" else ("logit",)
+        metrics: tuple[Metric | None, ...] = plan.metrics if record == "landings" else ("logit",)
+        if record not in OF_SUMS:
+            metrics = (None,)
         found += [(record, space, metric) for space in plan.spaces for metric in metrics]
     return found
 
@@ -93,7 +95,7 @@ def parts(plan: Plan, heads: Mapping[str, str]) -> Iterator[Part]:
         spec = plan.spec(head)
         for record, space, metric in rounds(plan):
             first = 0
-            for number, expressions in enumerate(chunks(plan.expressions, plan.part)):
+            for number, expressions in enumerate(chunks(plan.expressions, plan.part) if record in OF_SUMS else [()]):
                 yield Part(
                     spec, slug, record, space, metric, number, first, expressions,
                     plan.k, plan.among, plan.exclude_inputs, plan.seed,
@@ -101,6 +103,11 @@ def parts(plan: Plan, heads: Mapping[str, str]) -> Iterator[Part]:
                 first += len(expressions)
 
 
-def files_a_round(plan: Plan, expressions: int) -> int:
-    """How many files the expressions fill, each time they are gone through."""
-    return -(-expressions // plan.part)
+def files_a_head(plan: Plan, expressions: int) -> int:
+    """How many files a head has once the batch is complete."""
+    return sum(-(-expressions // plan.part) if record in OF_SUMS else 1 for record, _, _ in rounds(plan))
+
+
+def steps_a_head(plan: Plan, expressions: int) -> int:
+    """How many sums and reports a head takes: what progress is told in."""
+    return sum(expressions if record in OF_SUMS else 1 for record, _, _ in rounds(plan))

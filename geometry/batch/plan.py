@@ -13,13 +13,19 @@ from geometry.errors import GeometryError, PlanError
 from geometry.hubness import check_metric
 from geometry.landing import LandingOptions
 
-RECORDS = ("landings", "why")
+OF_SUMS = ("landings", "why")
 """What a batch may record of every expression."""
+
+OF_HEADS = ("census", "phantoms", "audit")
+"""What it may record of every head."""
+
+RECORDS = (*OF_SUMS, *OF_HEADS)
 
 PART = 4096
 """Expressions whose rows share a file, unless the plan says otherwise."""
 
 MOST_A_PART = 1_000_000
+NO_SUMS = Listed(())
 WILD = frozenset("*?[")
 
 
@@ -42,7 +48,7 @@ class Plan:
     """
 
     heads: tuple[str, ...]
-    expressions: Source
+    expressions: Source = NO_SUMS
     k: int = 10
     metrics: tuple[Metric, ...] = ("logit",)
     spaces: tuple[SpaceName, ...] = (DEFAULT_SPACE,)
@@ -61,6 +67,11 @@ class Plan:
         _held("options", lambda: LandingOptions(k=self.k, among=self.among, seed=self.seed))
         if not 1 <= self.part <= MOST_A_PART:
             raise PlanError(f"part = {self.part} arrived; expected 1 to {MOST_A_PART:,} expressions a file")
+
+    @property
+    def asks_sums(self) -> bool:
+        """Whether anything is recorded of expressions."""
+        return any(record in OF_SUMS for record in self.record)
 
     def spec(self, head: str) -> str:
         """What opens a head from anywhere on this machine: a path beside the plan in full, other specs as they are."""
@@ -93,7 +104,7 @@ def make_plan(given: Mapping[str, Any], folder: Path) -> Plan:
     """Make a plan of what a TOML file holds.
 
     Args:
-        given: Its keys; only ``heads`` and ``expressions`` must be there.
+        given: Its keys; ``heads`` must be there, and ``expressions`` unless nothing is recorded of them.
         folder: What relative paths are relative to.
 
     Raises:
@@ -102,10 +113,11 @@ def make_plan(given: Mapping[str, Any], folder: Path) -> Plan:
     unknown = [key for key in given if key not in KEYS]
     if unknown:
         raise PlanError(f"the key {unknown[0]!r} arrived; expected one of {', '.join(KEYS)}")
-    for key in ("heads", "expressions"):
+    read = {key: KEYS[key](key, given[key], folder) for key in given}
+    needed = ["heads"] if set(read.get("record", OF_SUMS)) <= set(OF_HEADS) else ["heads", "expressions"]
+    for key in needed:
         if key not in given:
             raise PlanError(f"the plan has no {key!r}; expected heads = [...] and expressions = [...]")
-    read = {key: KEYS[key](key, given[key], folder) for key in given}
     return Plan(**read, folder=folder)
 
 

@@ -17,7 +17,7 @@ def read_batch(folder: str | Path, record: str = "landings") -> "pandas.DataFram
 
     Args:
         folder: what ``geometry batch -o`` wrote; one that is not complete yet gives what is there.
-        record: ``landings``, ``why`` or ``errors``.
+        record: ``landings``, ``why``, ``census``, ``phantoms``, ``audit`` or ``errors``.
 
     Returns:
         The rows by head, space, metric, expression and rank; ``attrs`` says whether the batch is complete, and

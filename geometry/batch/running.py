@@ -8,7 +8,7 @@ from typing import Any
 
 import geometry
 from geometry.batch.folder import check_same, held, put, read_manifest, write_manifest
-from geometry.batch.parts import Part, files_a_round, head_error_file, parts, rounds, slugs
+from geometry.batch.parts import Part, files_a_head, head_error_file, parts, slugs, steps_a_head
 from geometry.batch.plan import Plan
 from geometry.batch.sources import Tally, tally
 from geometry.batch.work import HeadFacts, describe, run_part
@@ -64,7 +64,7 @@ def run_batch(plan: Plan, folder: str | Path, crew: Crew | None = None) -> Outco
     """
     folder, crew = Path(folder), crew or Crew(Serial(), 1)
     counted = tally(plan.expressions)
-    if not counted.count:
+    if plan.asks_sums and not counted.count:
         raise PlanError("the plan's expressions are none; expected at least one: give some, or another file")
     earlier = read_manifest(folder)
     try:
@@ -106,7 +106,7 @@ def manifest_of(plan: Plan, counted: Tally, facts: dict[str, HeadFacts]) -> dict
         "plan": plan.to_dict(),
         "expressions": {"count": counted.count, "digest": counted.digest},
         "heads": heads,
-        "parts_a_head": len(rounds(plan)) * files_a_round(plan, counted.count),
+        "parts_a_head": files_a_head(plan, counted.count),
         "version": geometry.__version__,
         "complete": False,
     }
@@ -123,24 +123,23 @@ def count_rows(plan: Plan, folder: Path) -> dict[str, int]:
 
 def _run(plan: Plan, heads: dict[str, str], folder: Path, crew: Crew, counted: Tally) -> tuple[int, int]:
     computed, kept = 0, 0
-    rounded = len(heads) * len(rounds(plan))
     pending: dict[Future[Any], Part] = {}
     stream = parts(plan, heads)
-    with counting("batch", total=rounded * counted.count) as advance:
+    with counting("batch", total=len(heads) * steps_a_head(plan, counted.count)) as advance:
         for part in stream:
             if (folder / part.file).exists():
                 kept += 1
-                advance(len(part.expressions))
+                advance(max(1, len(part.expressions)))
                 continue
             pending[crew.executor.submit(run_part, part)] = part
             least = 0 if isinstance(crew.executor, Serial) else crew.size * AHEAD
             for done in _written(pending, folder, least):
                 computed += 1
-                advance(len(done.expressions))
+                advance(max(1, len(done.expressions)))
         for done in _written(pending, folder, 0):
             computed += 1
-            advance(len(done.expressions))
-    if computed + kept != rounded * files_a_round(plan, counted.count):
+            advance(max(1, len(done.expressions)))
+    if computed + kept != len(heads) * files_a_head(plan, counted.count):
         raise PlanError("the expressions changed while they were gone through; restore their files and run it again")
     return computed, kept
 

@@ -7,13 +7,17 @@ from functools import partial
 from threading import Lock
 from typing import Any, TypeVar
 
-from geometry.batch.columns import Row, encode, error_row, landing_rows, table, why_rows
+from geometry.batch.columns import Row, encode, error_row, landing_rows, report_row, table, why_rows
 from geometry.batch.parts import Part
+from geometry.batch.plan import OF_HEADS
 from geometry.concepts import Concept, check_direction, evaluate
 from geometry.errors import GeometryError
 from geometry.head import Head, open_head
+from geometry.health import audit
 from geometry.landing import LandingOptions
 from geometry.landing.scans import LandingScan
+from geometry.phantoms import find_phantoms
+from geometry.recall import census
 from geometry.why import WhyOptions, explain
 
 T = TypeVar("T")
@@ -105,6 +109,9 @@ def block_size(dim: int, k: int) -> int:
 
 def _tables(part: Part, errors: list[Row]) -> Iterator[Any]:
     head = opened(part.spec).in_space(part.space)
+    if part.record in OF_HEADS:
+        yield table(part.record, [report_row(head, part.space, _report(head, part), part.seed)])
+        return
     size = block_size(head.dim, part.k)
     for start in range(0, len(part.expressions), size):
         numbered = list(enumerate(part.expressions[start : start + size], start=part.first + start))
@@ -112,7 +119,15 @@ def _tables(part: Part, errors: list[Row]) -> Iterator[Any]:
         yield table(part.record, make(head, part, numbered, errors))
 
 
+def _report(head: Head, part: Part) -> dict[str, Any]:
+    asked = {"space": part.space, "seed": part.seed}
+    make = {"census": census, "phantoms": find_phantoms, "audit": audit}[part.record]
+    report: dict[str, Any] = make(head, **asked).to_dict()  # type: ignore[operator]
+    return report
+
+
 def _landed(head: Head, part: Part, numbered: Sequence[tuple[int, str]], errors: list[Row]) -> Iterable[Row]:
+    assert part.metric is not None
     options = LandingOptions(
         k=part.k, metric=part.metric, among=part.among, exclude_inputs=part.exclude_inputs, seed=part.seed
     )
