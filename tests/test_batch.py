@@ -323,6 +323,9 @@ def test_a_folder_of_something_else_is_refused(heads, tmp_path: Path):
 
     with FileLock(out / ".lock"), pytest.raises(OptionError, match="is being written by another run"):
         run_batch(plan, out)
+    (tmp_path / "file").touch()
+    with pytest.raises(OptionError, match="is a file; expected a folder"):
+        run_batch(plan, tmp_path / "file")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "letters.txt").touch()
     with pytest.raises(OptionError, match="holds other files and no batch"):
@@ -426,6 +429,9 @@ def test_a_cluster_that_is_not_there_is_one_line(many_parts: Path, tmp_path: Pat
     done = run(many_parts, "-o", tmp_path / "out", "--cluster", "nonsense", "--workers", 2)
     assert done.returncode == 1
     assert done.stderr.startswith("error: --cluster arrived with --workers or --threads")
+    for asked, said in (({"cluster": "nonsense"}, "--cluster 'nonsense' arrived"), ({"workers": 0}, "--workers 0")):
+        with pytest.raises(OptionError, match=said), crew(**asked):
+            pass
 
 
 def test_the_page_on_batches_runs_as_it_stands(tmp_path: Path):

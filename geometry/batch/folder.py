@@ -69,6 +69,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Return a batch's manifest, or None where there is none.
 
     Raises:
+        OptionError: The folder is a file.
         PlanError: It is damaged.
     """
     path = folder / MANIFEST
@@ -76,6 +77,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        raise OptionError(f"{str(folder)!r} is a file; expected a folder, new or a batch's; give another -o") from None
     except (OSError, ValueError, RecursionError) as error:
         raise PlanError(f"{str(path)!r} cannot be read ({error}); expected what `geometry batch` wrote") from error
     if not isinstance(found, dict) or not {"plan", "expressions", "heads", "version"} <= set(found):

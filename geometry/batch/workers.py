@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -100,6 +101,8 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Crew]:
+    if not re.fullmatch(r"[a-z]+://.+:\d+", address):
+        raise OptionError(f"--cluster {address!r} arrived; expected a Dask scheduler's address, tcp://host:port")
     try:
         distributed: Any = import_module("distributed")
     except ImportError as error:
