@@ -30,7 +30,9 @@ fuzz: .venv/.tools
 	$(BIN)/python scripts/fuzz_checkpoints.py --inputs 200000 --seed 0 --workers 2
 
 docs: .venv/.tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	$(BIN)/python scripts/make_docs.py
+	$(BIN)/mkdocs build --strict
 
 gallery: .venv/.tools
 	$(BIN)/python scripts/make_gallery.py
