@@ -76,11 +76,15 @@ class Bounds:
 def make_bounds(scoring: Scoring, multiplied: Float64[np.ndarray, "queries dim"], *, unit: float) -> Bounds:
     """Bounds for products with ``multiplied``, the queries rounded to what they are multiplied in."""
     dim = multiplied.shape[1]
-    sizes = np.linalg.norm(multiplied, axis=1)
+    sizes = _lengths(multiplied)
     gamma = (dim + 8) * 2.0**-23
     lost = np.sqrt(dim) * SMALLEST
-    along = np.linalg.norm(scoring.x - multiplied, axis=1) + gamma * sizes + lost
+    along = _lengths(scoring.x - multiplied) + gamma * sizes + lost
     least = lost * sizes + dim * SMALLEST
     norms = np.where(scoring.head.opened.finite, scoring.head.opened.raw_norms, 0.0)
     # the bounds are themselves sums of rounded numbers
     return Bounds(scoring, along * (1 + 2.0**-40), least, unit * (1 + 2.0**-40), sizes, norms)
+
+
+def _lengths(vectors: Float64[np.ndarray, "queries dim"]) -> Float64[np.ndarray, " queries"]:
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)))

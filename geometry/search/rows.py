@@ -1,7 +1,6 @@
 """The best rows of a batch of queries: candidates by whichever way is quickest for the head, settled in float64."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,9 +20,6 @@ Backend = Literal["auto", "narrow", "faiss", "scan"]
 
 DOUBTFUL_AT_ONCE = 16
 """Queries that a plain scan takes at a time: it keeps a bound for every row of each."""
-
-THREADED_FROM = 16
-"""Queries from which settling is spread over threads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +67,6 @@ class BestRows:
     def result(self) -> list[Neighbors]:
         """The neighbours of each query, to be asked for after the scan."""
         queries = range(len(self.scoring.x))
-        found: dict[int, Neighbors] = {}
         candidates = {query: self._way.candidates(query) for query in queries}
         sure = [query for query in queries if candidates[query] is not None]
 
@@ -80,11 +75,7 @@ class BestRows:
             assert ids is not None
             return best_of(self.scoring, query, ids, self.k)
 
-        if len(sure) < THREADED_FROM:
-            found = {query: settle(query) for query in sure}
-        else:
-            with ThreadPoolExecutor() as threads:
-                found = dict(zip(sure, threads.map(settle, sure), strict=True))
+        found = {query: settle(query) for query in sure}
         doubtful = [query for query in queries if query not in found]
         found |= zip(doubtful, self._again(doubtful), strict=True)
         return [found[query] for query in queries]
