@@ -18,6 +18,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_it_draws_every_head_and_reports_the_one_that_cannot_be(tmp_path: Path):
     out = tmp_path / "new" / "figures"
     specs = ("organism", "no-such-head", "organism-taught")
