@@ -47,7 +47,7 @@ def test_the_readmes_snippets_run(index: int):
         assert done.stdout.strip() == _blocks("text")[index].strip()
 
 
-LONG = {"audit.md", "compare.md", "hubness.md", "running.md", "seahorse.md", "try-again.md"}
+LONG = {"audit.md", "compare.md", "hubness.md", "lens.md", "running.md", "seahorse.md", "try-again.md"}
 """Pages whose commands take many seconds."""
 
 
