@@ -10,7 +10,7 @@ demo: .venv/.installed
 	@$(BIN)/geometry map "sea + horse + emoji" "seahorse + emoji" --around 150 -o seahorse.png >/dev/null
 
 test: .venv/.tools
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 -rs
 
 test-slow: .venv/.tools
 	$(BIN)/pytest -n 2 -m slow

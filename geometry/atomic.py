@@ -26,6 +26,25 @@ def replace_file(path: Path, content: bytes) -> None:
             temporary.unlink()
 
 
+def put_file(path: Path, content: bytes, expected: str) -> None:
+    """Write a file that somebody asked for, whole or not at all.
+
+    Args:
+        path: Where it is to lie.
+        content: All of it.
+        expected: What the path should have been, for the error.
+
+    Raises:
+        OptionError: It cannot be written.
+    """
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        raise OptionError(
+            f"{str(path)!r} cannot be written ({error.strerror or error}); expected {expected}; choose another path"
+        ) from error
+
+
 def check_place(path: str | Path, ending: str) -> Path:
     """Return the path of a file to be written, so that a wrong one is known before anything is computed.
 

@@ -4,8 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import geometry
-from geometry.explore.copying import copy_why
+from geometry.explore.copying import copy_why, stamp
 from geometry.explore.parameters import Parameters
 from geometry.explore.planes import Planes, composite
 from geometry.explore.rewriting import summands
@@ -30,8 +29,7 @@ def land(volume: Volume, parameters: Parameters, planes: Planes) -> dict[str, An
     chances = {one.id: one.probability for one in landing.landings} if landing else {}
     copied = copy_why(volume, asked.expression, space=asked.space, among=asked.among, rivals=RIVALS)
     return {
-        "head": volume.name,
-        "fingerprint": volume.head.fingerprint,
+        **stamp(volume, copied, why.options.seed),
         "given": asked.given,
         "expression": asked.expression,
         "space": asked.space,
@@ -49,10 +47,6 @@ def land(volume: Volume, parameters: Parameters, planes: Planes) -> dict[str, An
             "terms": sorted({token for term in why.concept.terms for token in term.ids}),
         },
         "notes": [*why.notes, *_more_notes(landing, why), *filter(None, [copied.note])],
-        "command": copied.command,
-        "python": copied.python,
-        "seed": why.options.seed,
-        "version": geometry.__version__,
         "milliseconds": 1e3 * (time.perf_counter() - start),
     }
 
@@ -74,14 +68,9 @@ def phase(volume: Volume, parameters: Parameters) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "phase": _phase(why, why.phase),
-        "head": volume.name,
-        "fingerprint": volume.head.fingerprint,
+        **stamp(volume, copied, why.options.seed),
         "expression": asked.expression,
         "space": asked.space,
-        "command": copied.command,
-        "python": copied.python,
-        "seed": why.options.seed,
-        "version": geometry.__version__,
     }
 
 

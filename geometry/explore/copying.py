@@ -3,7 +3,9 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import geometry
 from geometry.explore.shelf import Volume
 
 
@@ -20,6 +22,18 @@ class Copy:
     command: str
     python: str
     note: str
+
+
+def stamp(volume: Volume, copied: Copy, seed: int) -> dict[str, Any]:
+    """Return what every answer says of where it is from, and how to ask for it elsewhere."""
+    return {
+        "head": volume.name,
+        "fingerprint": volume.head.fingerprint,
+        "command": copied.command,
+        "python": copied.python,
+        "seed": seed,
+        "version": geometry.__version__,
+    }
 
 
 def copy_why(

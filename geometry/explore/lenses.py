@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import geometry
 from geometry.explore import limits
-from geometry.explore.copying import copy_lens, copy_retry
+from geometry.explore.copying import copy_lens, copy_retry, stamp
 from geometry.explore.parameters import Parameters
 from geometry.explore.refusals import RefusedError
 from geometry.explore.shelf import Volume
@@ -43,8 +43,7 @@ class Lenses:
         by_layer = [cells[start : start + across] for start in range(0, len(cells), across)]
         copied = copy_lens(volume, prompt, k)
         return {
-            "head": volume.name,
-            "fingerprint": volume.head.fingerprint,
+            **stamp(volume, copied, found.options.seed),
             "prompt": prompt,
             "layers": found.layers,
             "positions": [found.text_at(position) for position in found.positions],
@@ -54,10 +53,6 @@ class Lenses:
             "spelt": [[cell["spelt"] for cell in layer] for layer in by_layer],
             "norm": found.options.norm,
             "notes": [*found.notes, *filter(None, [copied.note])],
-            "command": copied.command,
-            "python": copied.python,
-            "seed": found.options.seed,
-            "version": geometry.__version__,
         }
 
     def retry(self, volume: Volume, parameters: Parameters) -> dict[str, Any]:
@@ -74,18 +69,13 @@ class Lenses:
         end = found.attempts[-1].end
         copied = copy_retry(volume, prompt, steps, between)
         return {
-            "head": volume.name,
-            "fingerprint": volume.head.fingerprint,
+            **stamp(volume, copied, found.options.seed),
             "prompt": prompt,
             "between": between,
             "attempts": attempts,
             "end": None if end is None else end.value,
             "headline": found.headline(),
             "notes": [*found.notes, *filter(None, [copied.note])],
-            "command": copied.command,
-            "python": copied.python,
-            "seed": found.options.seed,
-            "version": geometry.__version__,
         }
 
     def running(self, volume: Volume) -> "geometry.live.running.Running":

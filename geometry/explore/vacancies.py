@@ -3,10 +3,9 @@
 from functools import lru_cache
 from typing import Any
 
-import geometry
 from geometry.choices import SpaceName
 from geometry.errors import GeometryError
-from geometry.explore.copying import copy_why
+from geometry.explore.copying import copy_why, stamp
 from geometry.explore.parameters import Parameters
 from geometry.explore.planes import Planes, composite
 from geometry.explore.shelf import Volume
@@ -39,14 +38,9 @@ def vacancy(volume: Volume, parameters: Parameters, planes: Planes) -> dict[str,
         "vacancy": found.to_dict(),
         "name": found.name,
         **_placed(volume, found, planes),
-        "head": volume.name,
-        "fingerprint": volume.head.fingerprint,
+        **stamp(volume, copied, found.seed),
         "expression": asked.expression,
         "space": asked.space,
-        "command": copied.command,
-        "python": copied.python,
-        "seed": found.seed,
-        "version": geometry.__version__,
     }
 
 

@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from geometry.atomic import replace_file
+from geometry.atomic import put_file
 from geometry.errors import OptionError
 from geometry.figures.page import house_style
 
@@ -36,13 +36,8 @@ def save(figure: "Figure", path: str | Path, *, seed_text: str = "geometry") -> 
         OptionError: another ending, or a path that cannot be written.
     """
     path, ending = Path(path), check_path(path)
-    try:
-        replace_file(path, _drawn(figure, ending, seed_text))
-    except OSError as error:
-        raise OptionError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .png, .svg or .pdf in a folder "
-            f"that exists and can be written to; choose another path"
-        ) from error
+    expected = "a .png, .svg or .pdf in a folder that exists and can be written to"
+    put_file(path, _drawn(figure, ending, seed_text), expected)
 
 
 def as_svg(figure: "Figure", *, seed_text: str = "geometry") -> bytes:

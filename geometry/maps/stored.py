@@ -7,8 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from geometry.atomic import check_place, replace_file
-from geometry.errors import MapError, OptionError
+from geometry.atomic import check_place, put_file
+from geometry.errors import MapError
 from geometry.head import Head
 from geometry.maps.checks import DamagedError, map_of
 from geometry.maps.record import EmojiMap
@@ -45,13 +45,7 @@ def write_map(found: EmojiMap, path: str | Path) -> None:
     schema = pa.schema(list(kinds.items()), metadata={KEY: json.dumps(facts, ensure_ascii=False).encode()})
     written = BytesIO()
     pq.write_table(pa.table([pa.array(named[name], kinds[name]) for name in kinds], schema=schema), written)
-    try:
-        replace_file(place, written.getvalue())
-    except OSError as error:
-        raise OptionError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .parquet file in a folder that "
-            "can be written to; choose another path"
-        ) from error
+    put_file(place, written.getvalue(), "a .parquet file in a folder that can be written to")
 
 
 def read_map(path: str | Path, head: Head | None = None) -> EmojiMap:

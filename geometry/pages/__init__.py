@@ -12,8 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from geometry.atomic import check_place, replace_file
-from geometry.errors import OptionError
+from geometry.atomic import check_place, put_file
 from geometry.tables import Table
 from geometry.tokens.emoji import VARIATION_SELECTOR, lookup, split_emoji
 
@@ -141,14 +140,7 @@ def write_page(path: str | Path, content: str) -> None:
     Raises:
         OptionError: Another ending than ``.html``, or a place that cannot be written to.
     """
-    path = check_page(path)
-    try:
-        replace_file(path, content.encode("utf-8", "replace"))
-    except OSError as error:
-        raise OptionError(
-            f"{str(path)!r} cannot be written ({error.strerror or error}); expected a .html file in a folder that can "
-            "be written to; choose another path"
-        ) from error
+    put_file(check_page(path), content.encode("utf-8", "replace"), "a .html file in a folder that can be written to")
 
 
 def _span(emoji: str) -> str:
