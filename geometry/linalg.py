@@ -26,6 +26,18 @@ def unit(vectors: Float[np.ndarray, "*batch dim"]) -> Float64[np.ndarray, "*batc
     return wide
 
 
+def row_products(
+    rows: Float64[np.ndarray, "tokens dim"], others: Float64[np.ndarray, "*tokens dim"]
+) -> Float64[np.ndarray, " tokens"]:
+    """The product of every row with one vector, or with a row of its own.
+
+    Each is summed along its row in the same order, so that equal rows get equal products; in a matrix product the
+    rounding depends on where in the block a row stands.
+    """
+    both = "ij,j->i" if others.ndim == 1 else "ij,ij->i"
+    return np.asarray(np.einsum(both, rows, others))
+
+
 def on_sphere(direction: Float[np.ndarray, " dim"]) -> Float64[np.ndarray, " dim"]:
     """Put a sum where a final norm's output lies: u = √d · q / ‖q‖, before gain and shift.
 

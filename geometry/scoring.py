@@ -6,20 +6,25 @@ so that rows need never be copied into a space to be compared in it. (CSLS takes
 every row and changes no ranking.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from geometry.choices import Metric
 from geometry.errors import OptionError
 from geometry.head import Head
 from geometry.hubness import check_metric, local_means, means_of
-from geometry.linalg import unit
+from geometry.linalg import row_products, unit
 
 LONGEST_QUERY = 1e15
 """Queries longer than this are refused where their length matters: float32 products with them overflow."""
+
+EXACT_AT_ONCE = 2**20
+"""Numbers of stored rows that are scored in float64 at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +37,7 @@ class Scoring:
         scale: a factor a row, or None for 1 (vocab,).
         shift: a summand a row, or None for 0 (vocab,).
         levels: what is taken off all scores of a query, or None for 0 (queries,).
+        sizes: what the queries were divided by, or None for 1 (queries,).
     """
 
     head: Head
@@ -42,26 +48,56 @@ class Scoring:
     scale: Float64[np.ndarray, " vocab"] | None = None
     shift: Float64[np.ndarray, " vocab"] | None = None
     levels: Float64[np.ndarray, " queries"] | None = None
+    sizes: Float64[np.ndarray, " queries"] | None = None
 
     def exact(self, query: int, ids: Int64[np.ndarray, " found"]) -> Float64[np.ndarray, " found"]:
         """The metric itself, in float64, for one query and some rows: equal rows get equal scores."""
+        return self.exact_pairs(np.full(len(ids), query), ids)
+
+    def exact_pairs(
+        self, queries: Int64[np.ndarray, " found"], ids: Int64[np.ndarray, " found"]
+    ) -> Float64[np.ndarray, " found"]:
+        """The same for pairs of a query and a row, sooner where one query's follow each other."""
+        size = max(1, EXACT_AT_ONCE // self.x.shape[1])
+        parts = [slice(start, start + size) for start in range(0, len(ids), size)]
+        scores = [self._exact(queries[part], ids[part]) for part in parts]
+        return np.concatenate(scores) if scores else np.empty(0)
+
+    def _exact(
+        self, queries: Int64[np.ndarray, " found"], ids: Int64[np.ndarray, " found"]
+    ) -> Float64[np.ndarray, " found"]:
         stored = self.head.opened.matrix.rows(ids)
-        rows, vector = self.head.space.apply(stored), self.vectors[query]
-        # sums along each row, not a matrix product, whose rounding depends on where in the block a row stands
+        rows = self.head.space.apply(stored)
         if self.metric == "euclidean":
-            return -np.asarray(np.sqrt(((rows - vector) ** 2).sum(axis=1)))
+            apart = rows - self.vectors[queries]
+            return np.asarray(-np.sqrt(row_products(apart, apart)))
         if self.metric in ("cosine", "csls"):
-            cosines = np.asarray(np.clip((unit(rows) * unit(vector)).sum(axis=1), -1.0, 1.0))
+            lengths = np.sqrt(row_products(rows, rows))
+            along = self._along(rows, queries, unit)
+            cosines = np.asarray(np.divide(along, lengths, out=np.zeros_like(along), where=lengths > 0).clip(-1.0, 1.0))
             if self.shift is None or self.levels is None:
                 return cosines
-            return np.asarray(2.0 * cosines + self.shift[ids] - self.levels[query])
-        scores: Float64[np.ndarray, " found"] = (rows * vector).sum(axis=1)
+            return np.asarray(2.0 * cosines + self.shift[ids] - self.levels[queries])
+        scores = self._along(rows, queries)
         readout = self.head.readout
         if self.head.space.name != "raw" and readout.beta is not None:
-            scores += (stored * (readout.beta.astype(np.float64) * readout.prescale)).sum(axis=1)
+            scores += row_products(stored.astype(np.float64), readout.beta.astype(np.float64) * readout.prescale)
         if self.head.space.name != "raw" and readout.bias is not None:
             scores += readout.bias[ids]
         return scores
+
+    def _along(
+        self,
+        rows: Float64[np.ndarray, "found dim"],
+        queries: Int64[np.ndarray, " found"],
+        change: Callable[[Float64[np.ndarray, " dim"]], Float64[np.ndarray, " dim"]] = np.asarray,
+    ) -> Float64[np.ndarray, " found"]:
+        """The product of every row with its query, changed as told."""
+        products = np.empty(len(rows))
+        ends = [*(np.flatnonzero(np.diff(queries)) + 1).tolist(), len(rows)]
+        for start, end in pairwise([0, *ends]):
+            products[start:end] = row_products(rows[start:end], change(self.vectors[queries[start]]))
+        return products
 
     def only(self, query: int) -> "Scoring":
         """The same for one of the queries."""
@@ -70,17 +106,51 @@ class Scoring:
     def some(self, queries: Sequence[int]) -> "Scoring":
         """The same for some of the queries, in their order."""
         part = list(queries)
-        levels = None if self.levels is None else self.levels[part]
-        return replace(self, vectors=self.vectors[part], x=self.x[part], offset=self.offset[part], levels=levels)
+        levels, sizes = (None if one is None else one[part] for one in (self.levels, self.sizes))
+        vectors, x, offset = self.vectors[part], self.x[part], self.offset[part]
+        return replace(self, vectors=vectors, x=x, offset=offset, levels=levels, sizes=sizes)
+
+    def affine(
+        self, queries: Int64[np.ndarray, " found"], scores: Float64[np.ndarray, " found"]
+    ) -> Float64[np.ndarray, " found"]:
+        """What s is, at least, of rows that got these scores from :meth:`exact`."""
+        if self.metric == "euclidean":
+            squares, others = scores**2, row_products(self.vectors, self.vectors)[queries]
+            return np.asarray(0.5 * (others - squares) - (self.x.shape[1] + 8) * 2.0**-50 * (others + squares))
+        if self.levels is not None:
+            return np.asarray(scores + self.levels[queries])
+        return scores if self.sizes is None else np.asarray(scores / self.sizes[queries])
 
     def error(self, query: int) -> Float64[np.ndarray, " vocab"]:
         """A bound, for every row, on what float32 arithmetic can get wrong."""
-        roundings = (self.x.shape[1] + 8) * np.finfo(np.float32).eps
-        size = self.head.opened.raw_norms * np.linalg.norm(self.x[query]) + abs(self.offset[query])
+        vocab = self.head.vocab
+        return self.error_pairs(np.full(vocab, query), np.arange(vocab))
+
+    def error_pairs(
+        self, queries: Int64[np.ndarray, " found"], ids: Int64[np.ndarray, " found"]
+    ) -> Float64[np.ndarray, " found"]:
+        """The same for pairs of a query and a row."""
+        size = self.head.opened.raw_norms[ids] * self._lengths[queries] + np.abs(self.offset[queries])
         if self.scale is not None:
-            size = size * self.scale
-        bound: Float64[np.ndarray, " vocab"] = roundings * (size if self.shift is None else size + np.abs(self.shift))
-        return bound
+            size = size * self.scale[ids]
+        return np.asarray(self._rounding * (size if self.shift is None else size + np.abs(self.shift[ids])))
+
+    def largest_errors(self, rows: Bool[np.ndarray, " vocab"]) -> Float64[np.ndarray, " queries"]:
+        """A bound for every query on what float32 arithmetic can get wrong in any of some rows."""
+        scale = np.ones(self.head.vocab) if self.scale is None else self.scale
+        with np.errstate(invalid="ignore"):
+            longest = (self.head.opened.raw_norms * scale).max(where=rows, initial=0.0)
+        shifted = 0.0 if self.shift is None else np.abs(self.shift).max(where=rows, initial=0.0)
+        size = longest * self._lengths + scale.max(where=rows, initial=0.0) * np.abs(self.offset) + shifted
+        return np.asarray(self._rounding * size)
+
+    @cached_property
+    def _lengths(self) -> Float64[np.ndarray, " queries"]:
+        return np.asarray(np.sqrt(row_products(self.x, self.x)))
+
+    @property
+    def _rounding(self) -> float:
+        return float((self.x.shape[1] + 8) * np.finfo(np.float32).eps)
 
 
 def score_with(head: Head, vectors: Float[np.ndarray, "queries dim"], metric: Metric) -> Scoring:
@@ -135,8 +205,9 @@ def _logit_scoring(head: Head, vectors: Float64[np.ndarray, "queries dim"]) -> S
     x, offset = head.space.pull(vectors)
     if head.space.name == "raw":
         # the order of q·w does not depend on q's length, which float32 might not hold
-        largest = np.abs(x).max(axis=1, keepdims=True)
-        return Scoring(head, "logit", vectors, np.divide(x, largest, out=x.copy(), where=largest > 0), offset)
+        largest = np.maximum(x.max(axis=1, keepdims=True), -x.min(axis=1, keepdims=True))
+        sizes = np.where(largest > 0, largest, 1.0)
+        return Scoring(head, "logit", vectors, x / sizes, offset, sizes=sizes[:, 0])
     readout = head.readout
     if readout.beta is not None:
         x = x + readout.beta.astype(np.float64) * readout.prescale

@@ -5,8 +5,9 @@ and every one that the rounding of that product leaves in doubt is scored again 
 those of a float64 brute force. Which way is taken depends on the head, never on the answer.
 """
 
+from geometry.search.pairs import Neighbors
 from geometry.search.passes import Logits, Partition, Reader, block_logits, scan
-from geometry.search.rows import Backend, BestRows, Neighbors, best_of, neighbors
+from geometry.search.rows import Backend, BestRows, neighbors
 
 __all__ = [
     "Backend",
@@ -15,7 +16,6 @@ __all__ = [
     "Neighbors",
     "Partition",
     "Reader",
-    "best_of",
     "block_logits",
     "neighbors",
     "scan",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
+from geometry.linalg import row_products
 from geometry.scoring import Scoring
 
 BF16_UNIT = 2.0**-8
@@ -87,4 +88,4 @@ def make_bounds(scoring: Scoring, multiplied: Float64[np.ndarray, "queries dim"]
 
 
 def _lengths(vectors: Float64[np.ndarray, "queries dim"]) -> Float64[np.ndarray, " queries"]:
-    return np.asarray(np.sqrt(np.einsum("ij,ij->i", vectors, vectors)))
+    return np.asarray(np.sqrt(row_products(vectors, vectors)))

@@ -6,7 +6,6 @@ at before anything is kept. A query that leaves too many rows in doubt is given 
 
 import sys
 import warnings
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 from geometry.scoring import Scoring
 from geometry.search.bounds import BF16_UNIT, make_bounds
 from geometry.search.device import choose_device, full_sums, rounds_once
+from geometry.search.pairs import Pairs, joined
 
 if TYPE_CHECKING:
     import torch
@@ -22,13 +22,16 @@ if TYPE_CHECKING:
 GROUP = 16
 """Rows of which only the best is looked at first."""
 
-PRODUCTS_AT_ONCE = 2**20
+PRODUCTS_AT_ONCE = 2**21
 """Products that are made at a time, so that they are still in the processor's cache when they are looked at."""
+
+STEP = 64
+"""Rows that are multiplied at once are a multiple of this many, which the processor's matrix units like."""
 
 PENDING = 2**21
 """Candidates that are kept before those that newer ones rule out are dropped."""
 
-FEW = 128
+FEW = 32
 """Queries up to which rows × queries is the quicker product, beyond it queries × rows."""
 
 WARM_BYTES, COLD_BYTES = 2**23, 2**28
@@ -58,7 +61,7 @@ def fits(scoring: Scoring, allowed: Bool[np.ndarray, " vocab"], device: str | No
     ):
         return False
     where = choose_device(device)
-    return scoring.head.opened.matrix.dtype != "BF16" or rounds_once(where, scoring.x.shape[1], len(scoring.x))
+    return scoring.head.opened.matrix.dtype != "BF16" or rounds_once(where, scoring.x.shape[1], max(len(scoring.x), 2))
 
 
 class NarrowRows:
@@ -74,10 +77,11 @@ class NarrowRows:
         self.device = choose_device(device)
         asked = torch.from_numpy(scoring.x).to(torch.bfloat16 if self.takes_stored else torch.float32)
         self._bounds = make_bounds(scoring, asked.double().numpy(), unit=BF16_UNIT if self.takes_stored else 0.0)
-        self._asked = asked.to(self.device)
+        # a single vector is asked twice: a matrix of two columns is multiplied faster
+        self._asked = (asked if len(asked) > 1 else asked.repeat(2, 1)).to(self.device)
         self._least = np.full(len(scoring.x), -np.inf)
         self._given_up = np.zeros(len(scoring.x), dtype=np.bool_)
-        self._pending: list[_Found] = []
+        self._pending: list[Pairs] = []
         self._seen = self._pruned_at = 0
         lengths, beside = self._bounds.of_rows()
         if scoring.scale is not None:
@@ -95,10 +99,10 @@ class NarrowRows:
         """Take in the rows from ``start`` on, as they lie in the file."""
         self._take(start, raw)
 
-    def candidates(self, query: int) -> Int64[np.ndarray, " found"] | None:
-        """Rows among which the k best of a query are; None where too many are in doubt."""
-        ids, starts = self._by_query
-        return None if self._given_up[query] else ids[starts[query] : starts[query + 1]]
+    def found(self) -> tuple[Pairs, list[int]]:
+        """Rows among which the k best of each query are, and the queries of which too many are in doubt to tell."""
+        self._prune()
+        return joined(self._pending), np.flatnonzero(self._given_up).tolist()
 
     def _take(self, start: int, rows: Shaped[np.ndarray, "tokens width"]) -> None:
         inside = np.flatnonzero(self.allowed[start : start + len(rows)])
@@ -108,7 +112,7 @@ class NarrowRows:
             rows, ids = rows[inside], inside + start
         else:
             ids = np.arange(start, start + len(rows))
-        step = max(PRODUCTS_AT_ONCE // len(self._least) // GROUP, 32) * GROUP
+        step = max(PRODUCTS_AT_ONCE // len(self._least) // STEP, 8) * STEP
         for first in range(0, len(rows), step):
             self._sift(ids[first : first + step], rows[first : first + step])
 
@@ -116,24 +120,24 @@ class NarrowRows:
         """Keep what may be among the best of some rows."""
         products = self._multiply(rows)
         scores = self._scored(ids, products)
-        tops = _tops(scores)
+        tops = _tops(scores).cpu().numpy()
         lengths, beside = (_largest(part[ids]) for part in self._errors)
         groups = len(lengths)
         if groups >= self.k and np.isinf(self._least).any():
             self._least = np.maximum(self._least, self._first_least(tops, lengths, beside))
         cut = self._cut(float(lengths.max()), float(beside.max()))
-        pairs = (tops >= self._on_device(cut)[:, None]).nonzero()
-        query, group = pairs.cpu().numpy().T
+        query, group = np.divmod(np.flatnonzero(tops >= cut[:, None]), groups)
         if len(group):
             places = group[:, None] + groups * np.arange(GROUP)
-            places, queries = places.reshape(-1), np.repeat(query, GROUP)
-            real = places < len(ids)
-            places, queries = places[real], queries[real]
-            keep = (_at(scores, places, queries) >= cut[queries]) & self.allowed[ids[places]]
+            # of the last groups some rows may be missing: any other will do instead, as they are not kept
+            there = _at(scores, np.minimum(places, len(ids) - 1), query[:, None])
+            which, member = np.nonzero((there >= cut[query][:, None]) & (places < len(ids)))
+            places, queries = places[which, member], query[which]
+            keep = self.allowed[ids[places]]
             places, queries = places[keep], queries[keep]
             self._pending.append(self._found(_at(products, places, queries), queries, ids[places]).above(self._least))
         self._seen += len(ids)
-        if self._seen >= 2 * self._pruned_at or sum(len(found.ids) for found in self._pending) > PENDING:
+        if self._seen >= 2 * self._pruned_at or sum(map(len, self._pending)) > PENDING:
             self._prune()
 
     def _multiply(self, rows: Shaped[np.ndarray, "tokens width"]) -> "torch.Tensor":
@@ -148,8 +152,9 @@ class NarrowRows:
         with full_sums():
             rows_there = given.view(torch.bfloat16) if self.takes_stored else given
             # of the two orders, which give the same, each is twice as fast as the other at its end
-            few = len(self._asked) <= FEW
-            return (rows_there @ self._asked.T).T.contiguous() if few else self._asked @ rows_there.T
+            if len(self._asked) > FEW:
+                return self._asked @ rows_there.T
+            return (rows_there @ self._asked.T)[:, : len(self._least)].T.contiguous()
 
     def _scored(self, ids: Int64[np.ndarray, " tokens"], products: "torch.Tensor") -> "torch.Tensor":
         """The rounded scores of some rows: −∞ of those that may not be found, +∞ where float32 has no room for them."""
@@ -171,12 +176,12 @@ class NarrowRows:
 
     def _first_least(
         self,
-        tops: "torch.Tensor",
+        tops: Float32[np.ndarray, "queries groups"],
         lengths: Float64[np.ndarray, " groups"],
         beside: Float64[np.ndarray, " groups"],
     ) -> Float64[np.ndarray, " queries"]:
         """What the k-th best row scores at least: the best of k groups are k rows."""
-        best = tops.double().cpu().numpy()
+        best = tops.astype(np.float64)
         error = self._slopes[:, None] * lengths + beside + self._relative * np.abs(best)
         with np.errstate(invalid="ignore"):
             low = np.nan_to_num(best - error, nan=-np.inf, neginf=-np.inf)
@@ -193,65 +198,24 @@ class NarrowRows:
     def _found(
         self, products: Float64[np.ndarray, " found"], queries: Int64[np.ndarray, " found"],
         ids: Int64[np.ndarray, " found"],
-    ) -> "_Found":  # fmt: skip
+    ) -> Pairs:  # fmt: skip
         low, high = self._bounds.scores(products, queries, ids)
-        return _Found(queries, ids, low, high)
+        return Pairs(queries, ids, low, high)
 
     def _prune(self) -> None:
         """Drop what others rule out by now, and the queries that too many are left of."""
-        if not self._pending:
-            return
-        found = _joined(self._pending)
-        order = np.lexsort((-found.low, found.queries))
-        counts = np.bincount(found.queries, minlength=len(self._least))
-        enough = np.flatnonzero(counts >= self.k)
-        kth = order[(np.cumsum(counts) - counts)[enough] + self.k - 1]
-        self._least[enough] = np.maximum(self._least[enough], found.low[kth])
-        found = found.above(self._least)
-        counts = np.bincount(found.queries, minlength=len(self._least))
-        self._given_up |= counts > max(32 * self.k, 1024)
-        self._pending = [found.of(~self._given_up)]
-        self._pruned_at = self._seen
-
-    @cached_property
-    def _by_query(self) -> tuple[Int64[np.ndarray, " found"], Int64[np.ndarray, " starts"]]:
-        """The ids that are left, query by query, and where each one's begin."""
         queries = len(self._least)
-        self._prune()
-        if not self._pending:
-            return np.empty(0, dtype=np.int64), np.zeros(queries + 1, dtype=np.int64)
-        found = self._pending[0]
-        order = np.argsort(found.queries, kind="stable")
-        return found.ids[order], np.searchsorted(found.queries[order], np.arange(queries + 1)).astype(np.int64)
+        found = joined(self._pending)
+        self._least = np.maximum(self._least, found.kth(self.k, queries))
+        found = found.above(self._least)
+        self._given_up |= found.counts(queries) > max(32 * self.k, 1024)
+        self._pending = [found.where(~self._given_up[found.queries])]
+        self._pruned_at = self._seen
 
     def _on_device(self, values: Shaped[np.ndarray, "..."]) -> "torch.Tensor":
         import torch
 
         return torch.from_numpy(values.astype(np.float32)).to(self.device)
-
-
-class _Found:
-    """Rows that may be among the best of a query, and between what their scores lie."""
-
-    def __init__(
-        self, queries: Int64[np.ndarray, " found"], ids: Int64[np.ndarray, " found"],
-        low: Float64[np.ndarray, " found"], high: Float64[np.ndarray, " found"],
-    ) -> None:  # fmt: skip
-        self.queries, self.ids, self.low, self.high = queries, ids, low, high
-
-    def above(self, least: Float64[np.ndarray, " queries"]) -> "_Found":
-        return self._where(self.high >= least[self.queries])
-
-    def of(self, wanted: Bool[np.ndarray, " queries"]) -> "_Found":
-        return self._where(wanted[self.queries])
-
-    def _where(self, keep: Bool[np.ndarray, " found"]) -> "_Found":
-        return self if keep.all() else _Found(self.queries[keep], self.ids[keep], self.low[keep], self.high[keep])
-
-
-def _joined(parts: list[_Found]) -> _Found:
-    columns = zip(*((part.queries, part.ids, part.low, part.high) for part in parts), strict=True)
-    return _Found(*(np.concatenate(column) for column in columns))
 
 
 def _tops(scores: "torch.Tensor") -> "torch.Tensor":
@@ -268,12 +232,12 @@ def _tops(scores: "torch.Tensor") -> "torch.Tensor":
 
 
 def _at(
-    values: "torch.Tensor", rows: Int64[np.ndarray, " found"], queries: Int64[np.ndarray, " found"]
-) -> Float64[np.ndarray, " found"]:
+    values: "torch.Tensor", rows: Int64[np.ndarray, "*found"], queries: Int64[np.ndarray, "*others"]
+) -> Float64[np.ndarray, "*found"]:
     import torch
 
     place = (torch.from_numpy(part).to(values.device) for part in (queries, rows))
-    found: Float64[np.ndarray, " found"] = values[tuple(place)].double().cpu().numpy()
+    found: Float64[np.ndarray, "*found"] = values[tuple(place)].double().cpu().numpy()
     return found
 
 

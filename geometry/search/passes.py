@@ -15,7 +15,7 @@ from geometry.scoring import Scoring
 QUERIES_AT_ONCE = 128
 """Queries whose logits over one block of rows are held at a time."""
 
-STORED_BYTES = 64 * 2**20
+STORED_BYTES = 256 * 2**20
 """Bytes of a block that nobody wants decoded: a view of the file, so that it may be larger than a decoded one."""
 
 

@@ -1,17 +1,17 @@
 """The best rows of a batch of queries: candidates by whichever way is quickest for the head, settled in float64."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int64, Shaped
+from jaxtyping import Bool, Float, Float32, Int64, Shaped
 
 from geometry.choices import Metric
 from geometry.errors import OptionError
 from geometry.head import Head
 from geometry.scoring import Scoring, score_with
 from geometry.search.narrow import NarrowRows, fits, pays
+from geometry.search.pairs import Neighbors, settle
 from geometry.search.passes import scan
 from geometry.search.wide import FaissRows, ScanRows
 
@@ -20,14 +20,6 @@ Backend = Literal["auto", "narrow", "faiss", "scan"]
 
 DOUBTFUL_AT_ONCE = 16
 """Queries that a plain scan takes at a time: it keeps a bound for every row of each."""
-
-
-@dataclass(frozen=True, eq=False)
-class Neighbors:
-    """The best rows for one query, best first, ties by id; scores in float64, higher is better."""
-
-    ids: Int64[np.ndarray, " k"]
-    scores: Float64[np.ndarray, " k"]
 
 
 class BestRows:
@@ -66,19 +58,11 @@ class BestRows:
 
     def result(self) -> list[Neighbors]:
         """The neighbours of each query, to be asked for after the scan."""
-        queries = range(len(self.scoring.x))
-        candidates = {query: self._way.candidates(query) for query in queries}
-        sure = [query for query in queries if candidates[query] is not None]
-
-        def settle(query: int) -> Neighbors:
-            ids = candidates[query]
-            assert ids is not None
-            return best_of(self.scoring, query, ids, self.k)
-
-        found = {query: settle(query) for query in sure}
-        doubtful = [query for query in queries if query not in found]
-        found |= zip(doubtful, self._again(doubtful), strict=True)
-        return [found[query] for query in queries]
+        pairs, doubtful = self._way.found()
+        found = settle(self.scoring, pairs, self.k)
+        for query, again in zip(doubtful, self._again(doubtful), strict=True):
+            found[query] = again
+        return found
 
     def rough_ids(self) -> Int64[np.ndarray, "queries found"]:
         """The best rows as float32 ranks them, unsettled: enough to count with. For backend ``faiss``."""
@@ -106,13 +90,6 @@ def _way(
     ):
         return NarrowRows(scoring, allowed, k, device)
     return ScanRows(scoring, allowed, k) if backend == "scan" else FaissRows(scoring, allowed, k)
-
-
-def best_of(scoring: Scoring, query: int, ids: Int64[np.ndarray, " found"], k: int) -> Neighbors:
-    """Score some rows in float64 and keep the k best, ties by id."""
-    scores = scoring.exact(query, ids)
-    order = np.lexsort((ids, -scores))[:k]
-    return Neighbors(ids[order], scores[order])
 
 
 def neighbors(

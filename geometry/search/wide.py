@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
 from geometry.scoring import Scoring
+from geometry.search.pairs import Pairs, joined
 
 SLACK = 32
 """Candidates that FAISS gives beyond the k asked for, so that near-ties at the end are settled in float64."""
@@ -56,15 +57,17 @@ class FaissRows:
         rows = np.hstack([rows * column, column, shift.astype(np.float32)[:, None]])
         return np.hstack([x, offset, np.ones_like(offset)]), np.zeros_like(offset), rows
 
-    def candidates(self, query: int) -> Int64[np.ndarray, " found"] | None:
-        """Rows among which the k best of a query are; None where float32 cannot tell."""
-        ids: Int64[np.ndarray, " found"] = self._ids[query]
-        if len(ids) == int(self.allowed.sum()):
-            return ids
+    def found(self) -> tuple[Pairs, list[int]]:
+        """Rows among which the k best of each query are, and the queries of which float32 cannot tell."""
+        queries, found = self._ids.shape
+        pairs = _pairs(self.scoring, np.repeat(np.arange(queries), found), self._ids.ravel(), self._scores.ravel())
+        if found == int(self.allowed.sum()):
+            return pairs, []
         # a row left out scores at most the last candidate's float32 score and twice the rounding
-        error = self.scoring.error(query)[self.allowed].max()
-        kth = self._scores[query][min(self.k, len(ids)) - 1]
-        return ids if kth - error > self._scores[query][-1] + error else None
+        error = self.scoring.largest_errors(self.allowed)
+        kth, last = self._scores[:, min(self.k, found) - 1], self._scores[:, -1]
+        sure = kth - error > last + error
+        return pairs.where(sure[pairs.queries]), np.flatnonzero(~sure).tolist()
 
     def rough_ids(self) -> Int64[np.ndarray, "queries found"]:
         """The best rows as float32 ranks them."""
@@ -85,9 +88,9 @@ class ScanRows:
             for kept, scores in zip(self._kept, self._products(ids, rows), strict=True):
                 kept.add(ids, scores)
 
-    def candidates(self, query: int) -> Int64[np.ndarray, " found"]:
-        """Rows among which the k best of a query are."""
-        return self._kept[query].ids()
+    def found(self) -> tuple[Pairs, list[int]]:
+        """Rows among which the k best of each query are; no query is left in doubt."""
+        return joined([kept.pairs(self.scoring, query) for query, kept in enumerate(self._kept)]), []
 
     def _products(
         self, ids: Int64[np.ndarray, " tokens"], rows: Float32[np.ndarray, "tokens dim"]
@@ -118,8 +121,17 @@ class _Survivors:
             keep = self._scores + error >= certain
             self._ids, self._scores = self._ids[keep], self._scores[keep]
 
-    def ids(self) -> Int64[np.ndarray, " found"]:
-        return self._ids
+    def pairs(self, scoring: Scoring, query: int) -> Pairs:
+        return _pairs(scoring, np.full(len(self._ids), query), self._ids, self._scores)
+
+
+def _pairs(
+    scoring: Scoring, queries: Int64[np.ndarray, " found"], ids: Int64[np.ndarray, " found"],
+    scores: Float32[np.ndarray, " found"],
+) -> Pairs:  # fmt: skip
+    """Pairs with what their float32 scores say of the real ones."""
+    error = scoring.error_pairs(queries, ids)
+    return Pairs(queries, ids, scores - error, scores + error)
 
 
 def _inside(
