@@ -24,6 +24,10 @@ LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)[^)#\s]+")
 ROLE = re.compile(r":(?:func|class|meth|mod|data):(?=<code>)")
 """What docstrings say in front of a name; Markdown has no use for it."""
 
+NAMES = re.compile(r"<b><code>(?:<[^>]*>)?(\w+),(?:<[^>]*>)?</code></b>\s*\((<code>.*?</code>)\)", re.DOTALL)
+"""Attributes that share a line of a docstring (``low, high: …``), of which the first is taken for the name and the
+rest for its type."""
+
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the tutorial as a page, then whatever pages link to outside docs/, and what that links to."""
@@ -50,8 +54,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leave out the roles of docstrings."""
-    return ROLE.sub("", html)
+    """Leave out the roles of docstrings, and write attributes that share a line alike."""
+    return NAMES.sub(_together, ROLE.sub("", html))
 
 
 def tutorial_files(config: MkDocsConfig) -> list[File]:
@@ -72,6 +76,11 @@ def tutorial_files(config: MkDocsConfig) -> list[File]:
     # in HTML, since a link in Markdown to the notebook leads to this page
     parts.insert(1, '<a href="tutorial.ipynb" download>The same as a notebook</a>, to be run by yourself.')
     return [File.generated(config, "tutorial.md", content="\n\n".join(parts) + "\n"), *pictures]
+
+
+def _together(found: re.Match[str]) -> str:
+    names = [found[1], *re.findall(r"\w+", re.sub("<[^>]*>", "", found[2]))]
+    return ", ".join(f"<b><code>{name}</code></b>" for name in names)
 
 
 def _outside(path: str, config: MkDocsConfig) -> File:

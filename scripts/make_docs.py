@@ -29,7 +29,7 @@ def describe_parameter(parameter: inspect.Parameter) -> str:
     names = ", ".join(f"`{name}`" for name in given or both)
     if isinstance(info, ArgumentInfo):
         names = f"`{info.metavar}`"
-    empty = parameter.default is None or parameter.default is False or parameter.default is inspect.Parameter.empty
+    empty = parameter.default == "" or any(parameter.default is one for one in (None, False, inspect.Parameter.empty))
     text = (info.help or "").replace("|", "\\|")
     if choices:
         text += f" One of {', '.join(f'`{choice}`' for choice in choices)}."

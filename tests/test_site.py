@@ -44,6 +44,19 @@ def test_every_public_name_is_told_of_and_exists():
     assert len(told) == len(set(told))
     assert {f"geometry.{name}" for name in geo.__all__ if name not in ("__version__", "GeometryError")} <= set(told)
     assert all(inspect.getdoc(_named(name)) for name in told)
+    listed = re.findall(
+        r"^\| \[`(\w+)`\]\[geometry\.\1\]", (DOCS / "api" / "index.md").read_text(encoding="utf-8"), re.M
+    )
+    assert sorted(listed) == sorted(set(geo.__all__) - {"__version__"})
+
+
+def test_every_reference_to_a_name_is_told_of():
+    """What MkDocs would find out, where its packages are absent."""
+    told = set(_told())
+    for page in DOCS.rglob("*.md"):
+        for name in re.findall(r"\]\[(geometry\.[\w.]+)\]", page.read_text(encoding="utf-8")):
+            whole = name.rsplit(".", 1)[0]  # the class that it is a method of, or the module that tells of all it holds
+            assert told & {name, whole} or _named(name).__module__ in told, f"{page.name}: {name}"
 
 
 def _functions() -> Iterator[Callable[..., object]]:
@@ -140,3 +153,4 @@ def test_the_reference_holds_what_docstrings_say(site: Path):
     text = (site / "api" / "landings.html").read_text(encoding="utf-8")
     assert "Land many expressions in one scan of the head." in text
     assert not re.search(r":(func|class|meth|mod|data):", text)
+    assert "<b><code>id</code></b>, <b><code>text</code></b>" in text
