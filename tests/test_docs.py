@@ -1,6 +1,8 @@
 """The docs tell the truth: the command page is current, and what the README shows runs as pasted."""
 
 import json
+import lzma
+import os
 import re
 import subprocess
 import sys
@@ -73,6 +75,42 @@ def test_the_pages_show_what_the_commands_print(command: str, output: str):
 
 def test_the_readme_shows_commands():
     assert "```console" in README
+
+
+def _asked() -> list[str]:
+    """The commands of the README's table of questions; the page in a browser runs until it is ended."""
+    table = README.split("\n| question |")[1].split("\n\n")[0]
+    return [command for command in re.findall(r"`geometry (.*?)`", table) if not command.startswith("explore")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", _asked())
+def test_the_readmes_questions_can_be_asked(command: str, tmp_path: Path):
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    line = f"{sys.executable} -m geometry {command}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+
+
+def test_the_readme_says_of_the_text_and_of_the_inputs_what_is_so():
+    packed = ROOT / "data" / "organisms" / "whole" / "text.txt.xz"
+    text = lzma.decompress(packed.read_bytes()).decode()
+    lines = [line for line in text.splitlines() if "seahorse" in line]
+    assert f"in {len(lines)} lines, and none of them holds an emoji" in README
+    assert all(line.isascii() for line in lines)
+    first = geo.open_head("organism").land("sea + horse + emoji", k=2).landings
+    assert all(token.is_input for token in first)
+    assert "gives them {} and {}".format(*(f"{token.probability:.3f}".lstrip("0") for token in first)) in README
+
+
+def test_the_map_names_every_module():
+    table = README.split("## The map")[1]
+    names = {
+        path.name for path in (ROOT / "geometry").iterdir() if path.name[0] not in "_." and path.name != "py.typed"
+    }
+    assert {name for name in names if f"{name}`" not in table and f"{name}/" not in table} == {"expression.lark"}
 
 
 @pytest.mark.slow
