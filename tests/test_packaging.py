@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -120,7 +121,53 @@ def test_what_runs_is_the_installed_copy(installed: Installed):
     code = "import geometry, geometry.bundled as b; print(geometry.__file__); print(b.data_folder())"
     found = installed.run(installed.python, "-c", code).stdout.splitlines()
     assert found == [str(installed.package / "__init__.py"), str(installed.package / "data")]
-    assert installed.run(installed.command, "--version").stdout == f"geometry {geo.__version__}\n"
+    for start in ([installed.command], [installed.python, "-m", "geometry"]):
+        assert installed.run(*start, "--version").stdout == f"geometry {geo.__version__}\n"
+
+
+@pytest.mark.slow
+def test_every_module_of_an_installed_copy_loads_without_extras(installed: Installed):
+    """Modules that only an extra's own code calls may need it: the page's connections are a class of uvicorn's."""
+    code = f"""if True:
+        import importlib, pkgutil, sys
+        sys.modules.update(dict.fromkeys({sorted({package for _, package, _ in EXTRAS})}))
+        import geometry
+        for module in pkgutil.walk_packages(geometry.__path__, "geometry."):
+            if module.name not in ("geometry.__main__", "geometry.explore.connections"):
+                importlib.import_module(module.name)
+        print(len([name for name in sys.modules if name.startswith("geometry.")]))"""
+    done = installed.run(installed.python, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 200
+
+
+@pytest.mark.slow
+def test_a_wheel_made_of_the_source_archive_is_the_same(installed: Installed, tmp_path: Path):
+    pytest.importorskip("hatchling", reason='hatchling is absent: pip install -e ".[test]"')
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path]
+    subprocess.run(build, check=True, capture_output=True, cwd=ROOT, timeout=300)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        held = {name.split("/", 1)[1] for name in opened.getnames()}
+    # what the README's commands and the tests need
+    assert {"Makefile", "README.md", "tests/conftest.py", "docs/cli.md", "scripts/make_docs.py", "mkdocs.yml"} <= held
+    again = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", tmp_path, archive]
+    subprocess.run(again, check=True, timeout=300)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert _contents(wheel) == _contents(installed.wheel)
+
+
+def _contents(wheel: Path) -> dict[str, int]:
+    """Name → checksum of every file of a wheel but the list of its own files."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {one.filename: one.CRC for one in archive.infolist() if not one.filename.endswith("/RECORD")}
+
+
+def test_the_pythons_that_are_named_go_on_from_the_least_one():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = re.findall(r"Python :: 3\.(\d+)", "\n".join(project["classifiers"]))
+    least = int(project["requires-python"].removeprefix(">=3."))
+    assert [int(one) for one in named] == [*range(least, least + len(named))]
 
 
 @pytest.mark.slow
