@@ -53,15 +53,19 @@ def test_the_readmes_snippets_run(index: int):
 LONG = {"audit.md", "compare.md", "hubness.md", "lens.md", "running.md", "seahorse.md", "try-again.md"}
 """Pages whose commands take many seconds."""
 
+SLOW = {"geometry census", 'geometry why "seahorse + emoji"'}
+"""Commands that do, of the other pages."""
+
 
 def _shown() -> list:
     """Every command of a console block of the README and docs/, with what stands below it."""
     found = []
     for page in PAGES:
-        marks = [pytest.mark.slow] if page.name in LONG else []
         for block in re.findall(r"```console\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
             shown = re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
-            found += [pytest.param(command, output, marks=marks, id=command) for command, output in shown]
+            for command, output in shown:
+                marks = [pytest.mark.slow] if page.name in LONG or command in SLOW else []
+                found.append(pytest.param(command, output, marks=marks, id=command))
     return found
 
 
