@@ -64,5 +64,9 @@ class PlanError(GeometryError):
     """A batch's plan that cannot be read, or a folder that holds the batch of another one."""
 
 
+class WorkerError(GeometryError):
+    """A worker of a batch, in a process or on a cluster, that went away while it worked."""
+
+
 class OptionError(GeometryError):
     """An option whose value makes no sense, such as ``k=0``."""

@@ -16,7 +16,7 @@ from head_factory import HeadFactory
 
 import geometry as geo
 from geometry.batch import crew, make_plan, read_plan, run_batch
-from geometry.batch.parts import parts, slugs
+from geometry.batch.parts import Target, parts, slugs
 from geometry.batch.work import block_size
 from geometry.errors import OptionError, PlanError
 from geometry.phantoms import find_phantoms
@@ -261,7 +261,8 @@ def test_globs_are_expanded_and_every_part_has_its_own_file(tmp_path: Path):
     assert plan.spec("heads/a") == str((tmp_path / "heads" / "a").resolve())
     assert plan.spec("organism") == "organism"
     assert slugs(plan) == {"heads/a": "a", "heads/b": "b", "org/b": "b-2", "organism": "organism"}
-    files = [part.file for part in parts(plan, slugs(plan))]
+    targets = [Target(plan.spec(head), slug, head, "") for head, slug in slugs(plan).items()]
+    files = [part.place.file for part in parts(plan, targets, 3)]
     assert files[:2] == ["landings/a/folded-logit-000000.parquet", "landings/a/folded-logit-000001.parquet"]
     assert len(files) == len(set(files)) == 4 * 2 * 2 * 2
 
@@ -281,7 +282,12 @@ GOOD = {"heads": ["organism"], "expressions": ["sea"]}
         (GOOD | {"k": 0}, "options: k=0 arrived"),
         (GOOD | {"part": 0}, "part = 0 arrived; expected 1 to 1,000,000"),
         (GOOD | {"metrics": ["dot"]}, "metrics: 'dot' arrived; expected one of logit, cosine"),
-        (GOOD | {"spaces": ["whitened"]}, "metrics: metric logit has no meaning on whitened rows"),
+        (
+            GOOD | {"spaces": ["whitened"]},
+            "metrics: metric logit has no meaning on whitened rows; add a metric that goes",
+        ),
+        (GOOD | {"metrics": ["csls"], "spaces": ["raw"]}, "metrics: metric csls arrived in space raw; add a metric"),
+        (GOOD | {"metrics": ["logit", "csls"], "spaces": ["raw"]}, "; add a space that goes with csls, or take csls"),
         (GOOD | {"record": ["maps"]}, "record: 'maps' arrived; expected one of landings, why, census, phantoms, audit"),
         (GOOD | {"exclude_inputs": 1}, "exclude_inputs = 1 arrived; expected true or false"),
         (GOOD | {"expressions": "sea"}, "expressions = 'sea' arrived; expected a list of texts, { file"),

@@ -42,13 +42,14 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 """Every record's columns and their types; ``index`` counts the plan's expressions from 0, ``report`` is JSON."""
 
 
-def schema(record: str) -> Any:
-    """Return a record's Arrow schema, which says what wrote it."""
+def schema(record: str, facts: Mapping[str, Any] | None = None) -> Any:
+    """Return a record's Arrow schema; its metadata say what wrote it, and ``facts`` that hold for all of its rows."""
     import pyarrow as pa
 
-    facts = {"record": record, "format": FORMAT, "version": geometry.__version__}
+    told = {"record": record, "format": FORMAT, "version": geometry.__version__, **(facts or {})}
     kinds = [(name, getattr(pa, "bool_" if kind == "bool" else kind)()) for name, kind in COLUMNS[record].items()]
-    return pa.schema(kinds, metadata={KEY: json.dumps(facts, sort_keys=True).encode()})
+    written = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
+    return pa.schema(kinds, metadata={KEY: written})
 
 
 def table(record: str, rows: Iterable[Row]) -> Any:
@@ -58,14 +59,18 @@ def table(record: str, rows: Iterable[Row]) -> Any:
     return pa.Table.from_pylist(list(rows), schema=schema(record))
 
 
-def encode(tables: list[Any], record: str) -> bytes:
-    """Return tables of one record as the bytes of a Parquet file."""
+def encode(tables: list[Any], record: str, facts: Mapping[str, Any]) -> bytes:
+    """Return tables of one record as the bytes of a Parquet file.
+
+    Args:
+        facts: What holds for all of its rows, for the file's metadata under the key ``geometry``.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     written = BytesIO()
     whole = pa.concat_tables(tables) if tables else schema(record).empty_table()
-    pq.write_table(whole, written, compression="zstd")
+    pq.write_table(whole.cast(schema(record, facts)), written, compression="zstd")
     return written.getvalue()
 
 

@@ -105,3 +105,16 @@ def check_same(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) 
             raise PlanError(
                 f"{str(folder)!r} holds a batch of another plan: {what} is {was} there and {now} here; give another -o"
             )
+
+
+def with_fingerprints(here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest that knows the fingerprints of heads that cannot be opened now and could be earlier.
+
+    Otherwise another head that is put in such a one's place would be taken for it, and the parts of both be mixed.
+    """
+    old = {head["spec"]: head["fingerprint"] for head in there["heads"] if "fingerprint" in head}
+    heads = [
+        head | {"fingerprint": old[head["spec"]]} if "fingerprint" not in head and head["spec"] in old else head
+        for head in here["heads"]
+    ]
+    return {**here, "heads": heads}

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from geometry.batch.folder import check_same, read_manifest
-from geometry.batch.parts import files_a_head, rounds, slugs
-from geometry.batch.plan import OF_SUMS, Plan
-from geometry.batch.running import describe_heads, manifest_of
+from geometry.batch.keys import OF_SUMS
+from geometry.batch.parts import places, rounds
+from geometry.batch.plan import Plan
+from geometry.batch.running import describe_heads, manifest_of, targets_of
 from geometry.batch.sources import tally
 from geometry.batch.work import block_size
 from geometry.batch.workers import Crew
@@ -51,6 +52,7 @@ class Forecast:
         expressions: how many.
         parts: files to be written, and of these there already.
         rows, nbytes: to be written, at most and about.
+        left_out: spaces and metrics that make no sense together, and why.
     """
 
     heads: tuple[HeadForecast, ...]
@@ -59,6 +61,7 @@ class Forecast:
     kept: int
     rows: int
     nbytes: int
+    left_out: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """The command line's JSON object."""
@@ -84,7 +87,10 @@ class Forecast:
             ),
             columns=columns,
             rows=tuple(rows),
-            notes=tuple(f"{one.head}: {one.error}" for one in self.heads if one.error is not None),
+            notes=(
+                *(f"left out is {one}" for one in self.left_out),
+                *(f"{one.head}: {one.error}" for one in self.heads if one.error is not None),
+            ),
         )
 
 
@@ -112,11 +118,11 @@ def forecast(plan: Plan, folder: str | Path, crew: Crew) -> Forecast:
             rows = len(asked) * counted.count * min(plan.k, known["vocab"]) + reports
         error = facts[head].message if facts[head].facts is None else None
         heads.append(HeadForecast(head, known["vocab"], known["dim"], facts[head].nbytes, scans, rows, error))
-    good = [slug for head, slug in slugs(plan).items() if facts[head].facts is not None]
-    parts = len(good) * files_a_head(plan, counted.count)
-    kept = sum(1 for slug in good for record in plan.record for _ in (folder / record / slug).glob("[!.]*.parquet"))
+    there = [(folder / place.file).exists() for place in places(plan, targets_of(plan, facts), counted.count)]
     rows = sum(one.rows for one in heads)
-    return Forecast(tuple(heads), counted.count, parts, kept, rows, rows * BYTES_A_ROW + parts * BYTES_A_FILE)
+    nbytes = rows * BYTES_A_ROW + len(there) * BYTES_A_FILE
+    left_out = tuple(f"{metric} in {space}: {why}" for (space, metric), why in plan.left_out.items())
+    return Forecast(tuple(heads), counted.count, len(there), sum(there), rows, nbytes, left_out)
 
 
 def size_text(nbytes: int) -> str:

@@ -1,13 +1,63 @@
 """The jobs of a batch: a pure function of its plan, each with a file whose name is a function of its place."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import PurePosixPath
 
-from geometry.batch.plan import OF_SUMS, Plan
+from geometry.batch.keys import OF_SUMS
+from geometry.batch.plan import Plan
 from geometry.batch.sources import chunks
 from geometry.choices import Among, Metric, SpaceName
+
+
+@dataclass(frozen=True)
+class Target:
+    """A head that can be opened.
+
+    Attributes:
+        spec: what opens it, wherever the part is done.
+        slug: what its files are called.
+        name, fingerprint: as it was opened when the batch began.
+    """
+
+    spec: str
+    slug: str
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of a plan's parts it is; its files are called after that.
+
+    Attributes:
+        target: the head.
+        record: what is to be recorded.
+        metric: ``logit`` for ``why``, which explains that ranking alone; None for what is recorded of a head.
+        number: which part of the expressions, from 0.
+    """
+
+    target: Target
+    record: str
+    space: SpaceName
+    metric: Metric | None
+    number: int
+
+    @property
+    def file(self) -> str:
+        """Where its rows lie in the batch's folder."""
+        return f"{self.record}/{self.target.slug}/{self._name}.parquet"
+
+    @property
+    def error_file(self) -> str:
+        """Where the rows of what went wrong lie, if anything did."""
+        return f"errors/{self.target.slug}-{self.record}-{self._name}.parquet"
+
+    @property
+    def _name(self) -> str:
+        return "-".join([self.space, *([self.metric] if self.metric else []), f"{self.number:06d}"])
 
 
 @dataclass(frozen=True)
@@ -15,42 +65,19 @@ class Part:
     """One job: some expressions on one head in one space by one metric, or one report on a head. It can be pickled.
 
     Attributes:
-        spec: what opens the head.
-        slug: what the head's files are called.
-        record: what is to be recorded.
-        metric: ``logit`` for ``why``, which explains that ranking alone; None for what is recorded of a head.
-        number: which part of the expressions, from 0.
+        place: see there.
         first: index of its first expression among all.
         expressions: in order.
         k, among, exclude_inputs, seed: as the plan has them.
     """
 
-    spec: str
-    slug: str
-    record: str
-    space: SpaceName
-    metric: Metric | None
-    number: int
+    place: Place
     first: int
     expressions: tuple[str, ...]
     k: int
     among: Among
     exclude_inputs: bool
     seed: int
-
-    @property
-    def file(self) -> str:
-        """Where its rows lie in the batch's folder."""
-        return f"{self.record}/{self.slug}/{self._place}.parquet"
-
-    @property
-    def error_file(self) -> str:
-        """Where the rows of what went wrong lie, if anything did."""
-        return f"errors/{self.slug}-{self.record}-{self._place}.parquet"
-
-    @property
-    def _place(self) -> str:
-        return "-".join([self.space, *([self.metric] if self.metric else []), f"{self.number:06d}"])
 
 
 def head_error_file(slug: str) -> str:
@@ -78,36 +105,55 @@ def rounds(plan: Plan) -> list[tuple[str, SpaceName, Metric | None]]:
     """Return every (record, space, metric) that each head is gone through for."""
     found: list[tuple[str, SpaceName, Metric | None]] = []
     for record in plan.record:
-        metrics: tuple[Metric | None, ...] = plan.metrics if record == "landings" else ("logit",)
-        if record not in OF_SUMS:
-            metrics = (None,)
-        found += [(record, space, metric) for space in plan.spaces for metric in metrics]
+        if record == "landings":
+            found += [(record, space, metric) for space, metric in plan.pairs]
+        else:
+            found += [(record, space, "logit" if record in OF_SUMS else None) for space in plan.spaces]
     return found
 
 
-def parts(plan: Plan, heads: Mapping[str, str]) -> Iterator[Part]:
-    """Stream a plan's parts, one head after the other.
+def places(plan: Plan, targets: Iterable[Target], expressions: int) -> Iterator[Place]:
+    """Yield every part's place, in the order of :func:`parts`, without reading an expression.
 
     Args:
-        heads: Those to be gone through, each with its slug.
+        expressions: how many there are.
     """
-    for head, slug in heads.items():
-        spec = plan.spec(head)
+    for target in targets:
         for record, space, metric in rounds(plan):
-            first = 0
-            for number, expressions in enumerate(chunks(plan.expressions, plan.part) if record in OF_SUMS else [()]):
-                yield Part(
-                    spec, slug, record, space, metric, number, first, expressions,
-                    plan.k, plan.among, plan.exclude_inputs, plan.seed,
-                )  # fmt: skip
-                first += len(expressions)
+            for number in range(files_a_round(plan, record, expressions)):
+                yield Place(target, record, space, metric, number)
+
+
+def parts(
+    plan: Plan, targets: Iterable[Target], expressions: int, wanted: Callable[[Place], bool] = lambda _: True
+) -> Iterator[Part]:
+    """Stream the parts that are wanted, one head after the other.
+
+    The expressions are gone through once for every round of a head in which something is wanted.
+    """
+    asked = (plan.k, plan.among, plan.exclude_inputs, plan.seed)
+    for _, group in groupby(
+        places(plan, targets, expressions), lambda one: (one.target, one.record, one.space, one.metric)
+    ):
+        missing = {place.number: place for place in group if wanted(place)}
+        if not missing:
+            continue
+        record = next(iter(missing.values())).record
+        for number, chunk in enumerate(chunks(plan.expressions, plan.part) if record in OF_SUMS else [()]):
+            if number in missing:
+                yield Part(missing[number], number * plan.part, chunk, *asked)
+
+
+def files_a_round(plan: Plan, record: str, expressions: int) -> int:
+    """How many files one record of a head makes in one space by one metric."""
+    return -(-expressions // plan.part) if record in OF_SUMS else 1
 
 
 def files_a_head(plan: Plan, expressions: int) -> int:
     """How many files a head has once the batch is complete."""
-    return sum(-(-expressions // plan.part) if record in OF_SUMS else 1 for record, _, _ in rounds(plan))
+    return sum(files_a_round(plan, record, expressions) for record, _, _ in rounds(plan))
 
 
-def steps_a_head(plan: Plan, expressions: int) -> int:
-    """How many sums and reports a head takes: what progress is told in."""
-    return sum(expressions if record in OF_SUMS else 1 for record, _, _ in rounds(plan))
+def steps_of(plan: Plan, place: Place, expressions: int) -> int:
+    """How many sums or reports are in a part: what progress is told in."""
+    return min(plan.part, expressions - place.number * plan.part) if place.record in OF_SUMS else 1

@@ -1,32 +1,26 @@
 """What a batch is to do, read from a TOML file and checked whole before anything is computed."""
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from geometry.batch.sources import Filled, Lines, Listed, Source, fields
-from geometry.choices import AMONG, DEFAULT_SPACE, METRICS, SPACES, Among, Metric, SpaceName
+from geometry.batch.keys import KEYS, OF_HEADS, OF_SUMS, beside
+from geometry.batch.sources import Listed, Source
+from geometry.choices import DEFAULT_SPACE, Among, Metric, SpaceName
 from geometry.errors import GeometryError, PlanError
 from geometry.hubness import check_metric
 from geometry.landing import LandingOptions
 
-OF_SUMS = ("landings", "why")
-"""What a batch may record of every expression."""
-
-OF_HEADS = ("census", "phantoms", "audit")
-"""What it may record of every head."""
-
-RECORDS = (*OF_SUMS, *OF_HEADS)
+Pair = tuple[SpaceName, Metric]
 
 PART = 4096
 """Expressions whose rows share a file, unless the plan says otherwise."""
 
 MOST_A_PART = 1_000_000
 NO_SUMS = Listed(())
-WILD = frozenset("*?[")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +55,39 @@ class Plan:
 
     def __post_init__(self) -> None:
         if "landings" in self.record:
-            for space in self.spaces:
-                for metric in self.metrics:
-                    _held("metrics", partial(check_metric, metric, space))
+            self._check_pairs()
         _held("options", lambda: LandingOptions(k=self.k, among=self.among, seed=self.seed))
         if not 1 <= self.part <= MOST_A_PART:
             raise PlanError(f"part = {self.part} arrived; expected 1 to {MOST_A_PART:,} expressions a file")
+
+    @cached_property
+    def _refusals(self) -> dict[Pair, str | None]:
+        return {(space, metric): _refusal(space, metric) for space in self.spaces for metric in self.metrics}
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """The spaces and metrics that sums are landed in and by."""
+        return [pair for pair, why in self._refusals.items() if why is None]
+
+    @property
+    def left_out(self) -> dict[Pair, str]:
+        """The spaces and metrics that make no sense together, and why; nothing is landed there."""
+        return {pair: why for pair, why in self._refusals.items() if why is not None}
+
+    def _check_pairs(self) -> None:
+        """Refuse a space or a metric that goes with none of the others: a mistake, and no corner of a sweep."""
+        for space in self.spaces:
+            if all(space != one for one, _ in self.pairs):
+                raise PlanError(
+                    f"metrics: {self.left_out[space, self.metrics[0]]}; "
+                    f"add a metric that goes with {space}, or take {space} out of spaces"
+                )
+        for metric in self.metrics:
+            if all(metric != one for _, one in self.pairs):
+                raise PlanError(
+                    f"spaces: {self.left_out[self.spaces[0], metric]}; "
+                    f"add a space that goes with {metric}, or take {metric} out of metrics"
+                )
 
     @property
     def asks_sums(self) -> bool:
@@ -75,7 +96,7 @@ class Plan:
 
     def spec(self, head: str) -> str:
         """What opens a head from anywhere on this machine: a path beside the plan in full, other specs as they are."""
-        return _beside(self.folder, head)
+        return beside(self.folder, head)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything that decides on rows, but for the expressions themselves."""
@@ -121,113 +142,12 @@ def make_plan(given: Mapping[str, Any], folder: Path) -> Plan:
     return Plan(**read, folder=folder)
 
 
-def _texts(key: str, given: Any, folder: Path) -> tuple[str, ...]:
-    if not isinstance(given, list) or not given or not all(isinstance(one, str) and one.strip() for one in given):
-        raise PlanError(f"{key} = {_short(given)} arrived; expected a list of texts, at least one")
-    return tuple(given)
-
-
-def _heads(key: str, given: Any, folder: Path) -> tuple[str, ...]:
-    found: dict[str, None] = {}
-    for one in _texts(key, given, folder):
-        if not WILD & set(one) or Path(_beside(folder, one)).exists():
-            found[one] = None
-            continue
-        try:
-            root = Path(one).anchor
-            matches = sorted(
-                str(Path(root) / match) if root else match.relative_to(folder).as_posix()
-                for match in (Path(root) if root else folder).glob(one.removeprefix(root))
-            )
-        except (ValueError, NotImplementedError, OSError) as error:
-            raise PlanError(f"heads: the pattern {one!r} cannot be searched for ({error})") from error
-        if not matches:
-            raise PlanError(
-                f"heads: nothing matches {one!r}; expected folders or files of heads, relative to the plan's folder"
-            )
-        found.update(dict.fromkeys(matches))
-    return tuple(found)
-
-
-def _expressions(key: str, given: Any, folder: Path) -> Source:
-    if isinstance(given, list):
-        return Listed(_texts(key, given, folder))
-    if isinstance(given, dict) and set(given) == {"file"} and isinstance(given["file"], str):
-        return Lines(folder / given["file"])
-    if isinstance(given, dict) and set(given) == {"templates", "words"} and isinstance(given["words"], dict):
-        templates = _texts(f"{key}.templates", given["templates"], folder)
-        words = {name: _words(f"{key}.words.{name}", one, folder) for name, one in given["words"].items()}
-        used = {name for template in templates for name in fields(template)}
-        for name in sorted(used ^ set(words)):
-            what = "no words" if name in used else "words that no template uses"
-            raise PlanError(f"{key}: {{{name}}} has {what}; expected words for every name in braces, and no others")
-        return Filled(templates, words)
-    raise PlanError(
-        f'{key} = {_short(given)} arrived; expected a list of texts, {{ file = "…" }} or '
-        '{ templates = ["{a} + {b}"], words = { a = [...], b = [...] } }'
-    )
-
-
-def _words(key: str, given: Any, folder: Path) -> tuple[str, ...]:
-    if isinstance(given, dict) and set(given) == {"file"} and isinstance(given["file"], str):
-        given = list(Lines(folder / given["file"]))
-    return _texts(key, given, folder)
-
-
-def _whole(key: str, given: Any, folder: Path) -> int:
-    if isinstance(given, bool) or not isinstance(given, int):
-        raise PlanError(f"{key} = {_short(given)} arrived; expected a whole number")
-    return given
-
-
-def _switch(key: str, given: Any, folder: Path) -> bool:
-    if not isinstance(given, bool):
-        raise PlanError(f"{key} = {_short(given)} arrived; expected true or false")
-    return given
-
-
-def _one_of(choices: Sequence[str]) -> "Reader":
-    def read(key: str, given: Any, folder: Path) -> str:
-        if given not in choices:
-            raise PlanError(f"{key} = {_short(given)} arrived; expected one of {', '.join(choices)}")
-        return cast(str, given)
-
-    return read
-
-
-def _some_of(choices: Sequence[str]) -> "Reader":
-    def read(key: str, given: Any, folder: Path) -> tuple[str, ...]:
-        texts = _texts(key, given, folder)
-        for one in texts:
-            if one not in choices:
-                raise PlanError(f"{key}: {one!r} arrived; expected one of {', '.join(choices)}")
-        return tuple(dict.fromkeys(texts))
-
-    return read
-
-
-Reader = Callable[[str, Any, Path], Any]
-
-KEYS: Mapping[str, Reader] = {
-    "heads": _heads,
-    "expressions": _expressions,
-    "k": _whole,
-    "metrics": _some_of(METRICS),
-    "spaces": _some_of(SPACES),
-    "among": _one_of(AMONG),
-    "exclude_inputs": _switch,
-    "record": _some_of(RECORDS),
-    "part": _whole,
-    "seed": _whole,
-}
-
-
-def _beside(folder: Path, spec: str) -> str:
+def _refusal(space: SpaceName, metric: Metric) -> str | None:
     try:
-        path = folder / Path(spec).expanduser()
-        return str(path.resolve()) if path.exists() else spec
-    except (OSError, ValueError, RuntimeError):
-        return spec
+        check_metric(metric, space)
+    except GeometryError as error:
+        return str(error).partition(";")[0]
+    return None
 
 
 def _held(key: str, check: Callable[[], object]) -> None:
@@ -238,8 +158,3 @@ def _held(key: str, check: Callable[[], object]) -> None:
         raise
     except GeometryError as error:
         raise PlanError(f"{key}: {error}") from error
-
-
-def _short(given: Any) -> str:
-    text = repr(given)
-    return text if len(text) <= 60 else f"{text[:60]}…"

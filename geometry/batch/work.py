@@ -1,18 +1,17 @@
-"""What a worker does: opens a head from its spec, keeps it open, and turns a part into the bytes of its files."""
+"""What a worker does: opens a head from its spec, and turns a part into the bytes of its files."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 from typing import Any, TypeVar
 
 from geometry.batch.columns import Row, encode, error_row, landing_rows, report_row, table, why_rows
-from geometry.batch.parts import Part
-from geometry.batch.plan import OF_HEADS
+from geometry.batch.keys import OF_HEADS
+from geometry.batch.parts import Part, Place
+from geometry.batch.shelf import in_use, look_at
 from geometry.concepts import Concept, check_direction, evaluate
 from geometry.errors import GeometryError
-from geometry.head import Head, open_head
+from geometry.head import Head
 from geometry.health import audit
 from geometry.landing import LandingOptions
 from geometry.landing.scans import LandingScan
@@ -21,9 +20,6 @@ from geometry.recall import census
 from geometry.why import WhyOptions, explain
 
 T = TypeVar("T")
-
-KEPT_OPEN = 2
-"""Heads that one process keeps open: parts come one head after the other."""
 
 BLOCK_BYTES = 128 * 2**20
 """Memory that the sums landed in one scan may take."""
@@ -34,9 +30,6 @@ VECTORS_A_SUM = 8
 
 BAD_HEAD = (GeometryError, OSError, MemoryError)
 """What a head can do wrong without the batch being at fault."""
-
-_open: "OrderedDict[str, Head]" = OrderedDict()
-_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -72,34 +65,24 @@ class Done:
 def describe(spec: str) -> HeadFacts:
     """Open a head and say what it is; nothing is raised."""
     try:
-        head = opened(spec)
+        head = look_at(spec)
         return HeadFacts(head.to_dict(), head.opened.matrix.nbytes)
     except BAD_HEAD as error:
         row = error_row(error, head=spec)
-        return HeadFacts(None, 0, encode([table("errors", [row])], "errors"), row["message"])
+        return HeadFacts(None, 0, encode([table("errors", [row])], "errors", {"head": spec}), row["message"])
 
 
 def run_part(part: Part) -> Done:
     """Do a part; a bad expression or a bad head becomes rows of errors."""
-    errors: list[Row] = []
+    place, errors = part.place, list[Row]()
+    facts = _whence(place) | {"seed": part.seed}
     try:
-        tables = list(_tables(part, errors))
-        rows = encode(tables, part.record)
+        with in_use(place.target) as head:
+            rows = encode(list(_tables(head.in_space(place.space), part, errors)), place.record, facts)
     except BAD_HEAD as error:
         # a part that failed as a whole has no rows, so it is tried again when the batch is
-        rows, errors = None, [error_row(error, part.record, head=part.slug, space=part.space, metric=part.metric)]
-    return Done(rows, encode([table("errors", errors)], "errors") if errors else None)
-
-
-def opened(spec: str) -> Head:
-    """Return a head that this process has open, opening it if need be."""
-    with _lock:
-        if spec not in _open:
-            while len(_open) >= KEPT_OPEN:
-                _open.popitem(last=False)
-            _open[spec] = open_head(spec)
-        _open.move_to_end(spec)
-        return _open[spec]
+        rows, errors = None, [error_row(error, place.record, **_whence(place))]
+    return Done(rows, encode([table("errors", errors)], "errors", facts) if errors else None)
 
 
 def block_size(dim: int, k: int) -> int:
@@ -107,50 +90,48 @@ def block_size(dim: int, k: int) -> int:
     return max(1, min(MOST_AT_ONCE, BLOCK_BYTES // (8 * dim * VECTORS_A_SUM + 1_000 * (k + 32))))
 
 
-def _tables(part: Part, errors: list[Row]) -> Iterator[Any]:
-    head = opened(part.spec).in_space(part.space)
-    if part.record in OF_HEADS:
-        yield table(part.record, [report_row(head, part.space, _report(head, part), part.seed)])
+def _tables(head: Head, part: Part, errors: list[Row]) -> Iterator[Any]:
+    record = part.place.record
+    if record in OF_HEADS:
+        yield table(record, [report_row(head, part.place.space, _report(head, part), part.seed)])
         return
     size = block_size(head.dim, part.k)
+    make = _landed if record == "landings" else _explained
     for start in range(0, len(part.expressions), size):
         numbered = list(enumerate(part.expressions[start : start + size], start=part.first + start))
-        make = _landed if part.record == "landings" else _explained
-        yield table(part.record, make(head, part, numbered, errors))
+        yield table(record, make(head, part, numbered, errors))
 
 
 def _report(head: Head, part: Part) -> dict[str, Any]:
-    asked = {"space": part.space, "seed": part.seed}
-    make = {"census": census, "phantoms": find_phantoms, "audit": audit}[part.record]
+    asked = {"space": part.place.space, "seed": part.seed}
+    make = {"census": census, "phantoms": find_phantoms, "audit": audit}[part.place.record]
     report: dict[str, Any] = make(head, **asked).to_dict()  # type: ignore[operator]
     return report
 
 
 def _landed(head: Head, part: Part, numbered: Sequence[tuple[int, str]], errors: list[Row]) -> Iterable[Row]:
-    assert part.metric is not None
+    assert part.place.metric is not None
     options = LandingOptions(
-        k=part.k, metric=part.metric, among=part.among, exclude_inputs=part.exclude_inputs, seed=part.seed
+        k=part.k, metric=part.place.metric, among=part.among, exclude_inputs=part.exclude_inputs, seed=part.seed
     )
     good: list[tuple[int, str, Concept]] = []
     for index, expression in numbered:
-        concept = _tried(partial(_concept, head, expression), head, part, index, expression, errors)
+        concept = _tried(partial(_concept, head, expression), part.place, index, expression, errors)
         if concept is not None:
             good.append((index, expression, concept))
     if not good:
         return
     scans = LandingScan(head, [concept for _, _, concept in good], options)
     scans.run()
-    for place, (index, expression, _) in enumerate(good):
-        yield from landing_rows(scans.landing(place, expression), index)
+    for query, (index, expression, _) in enumerate(good):
+        yield from landing_rows(scans.landing(query, expression), index)
 
 
 def _explained(head: Head, part: Part, numbered: Sequence[tuple[int, str]], errors: list[Row]) -> Iterable[Row]:
     options = WhyOptions(k=part.k, among=part.among, cascade=0, vacancy=False, seed=part.seed)
     for index, expression in numbered:
-        why = _tried(
-            partial(explain, head, expression, options, space=part.space),
-            head, part, index, expression, errors,
-        )  # fmt: skip
+        asked = partial(explain, head, expression, options, space=part.place.space)
+        why = _tried(asked, part.place, index, expression, errors)
         if why is not None:
             yield from why_rows(why, index)
 
@@ -161,10 +142,14 @@ def _concept(head: Head, expression: str) -> Concept:
     return concept
 
 
-def _tried(make: Callable[[], T], head: Head, part: Part, index: int, expression: str, errors: list[Row]) -> T | None:
+def _tried(make: Callable[[], T], place: Place, index: int, expression: str, errors: list[Row]) -> T | None:
     try:
         return make()
     except GeometryError as error:
-        whence = {"head": head.name, "fingerprint": head.fingerprint, "space": part.space, "metric": part.metric}
-        errors.append(error_row(error, part.record, index=index, expression=expression, **whence))
+        errors.append(error_row(error, place.record, index=index, expression=expression, **_whence(place)))
         return None
+
+
+def _whence(place: Place) -> dict[str, Any]:
+    target = place.target
+    return {"head": target.name, "fingerprint": target.fingerprint, "space": place.space, "metric": place.metric}

@@ -4,8 +4,9 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,7 +14,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any
 
-from geometry.errors import OptionError
+from geometry.errors import OptionError, WorkerError
 
 MOST_WORKERS = 1024
 
@@ -37,6 +38,32 @@ class Crew:
 
     executor: Executor
     size: int
+
+
+def losses() -> tuple[type[BaseException], ...]:
+    """Return what says that a worker is gone, in every library of executors that is in use."""
+    distributed: Any = sys.modules.get("distributed")
+    of_dask = () if distributed is None else (distributed.scheduler.KilledWorker, distributed.CommClosedError)
+    return (BrokenExecutor, CancelledError, *of_dask)
+
+
+def lost(error: BaseException, what: str, others: int = 0) -> WorkerError:
+    """Return the line that says what was worked on when a worker went away, and how to go on."""
+    kept = "what was done before is kept: run the same command again"
+    if isinstance(error, BrokenExecutor):
+        which = f"{what} or one of {others} other parts was" if others else f"{what} was"
+        return WorkerError(
+            f"a worker process was ended from outside while {which} worked on, most often for want of memory; "
+            f"{kept}, with fewer --workers if memory ran out"
+        )
+    if type(error).__name__ == "KilledWorker":
+        return WorkerError(
+            f"every worker of the cluster that took up {what} ended, most often for want of memory; "
+            f"{kept}, with more memory a worker"
+        )
+    return WorkerError(
+        f"the cluster gave up {what}: its scheduler went away or was told to stop; {kept} once a scheduler is there"
+    )
 
 
 @contextmanager
