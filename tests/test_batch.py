@@ -1,31 +1,30 @@
-"""Batches: the rows are those of single landings, whoever computes them and however often it is killed."""
+"""Batches: the rows are those of the library's own functions, whoever computes them."""
 
 import json
-import random
 import re
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from batch_trials import GRID, contents, run, written
 from head_factory import HeadFactory
 
 import geometry as geo
 from geometry.batch import crew, make_plan, read_plan, run_batch
 from geometry.batch.parts import Target, parts, slugs
 from geometry.batch.work import block_size
+from geometry.concepts import evaluate, residual
 from geometry.errors import OptionError, PlanError
+from geometry.landing import LandingOptions, land_many
 from geometry.phantoms import find_phantoms
 from geometry.recall import census
+from geometry.scoring import score_with
 from geometry.why import WhyOptions, explain
 
 ROOT = Path(__file__).resolve().parent.parent
-WORDS = ["sea", "horse", "fish", "king", "queen", "man", "woman", "boat", "ocean", "young", "dog", "sun"]
-GRID = {"templates": ["{a} + {b}", "{a} - 0.5 * {b}"], "words": {"a": WORDS, "b": ["horse", "queen", "boat", "puppy"]}}
 
 
 @pytest.fixture(scope="module")
@@ -41,57 +40,68 @@ def plan(heads, tmp_path: Path):
     return make_plan(given, tmp_path)
 
 
-def written(plan_file: Path, **given: object) -> Path:
-    """A plan as its user writes it."""
-    expressions = given.pop("expressions", GRID)
-    lines = [f"{key} = {json.dumps(value)}" for key, value in given.items()]
-    if isinstance(expressions, dict) and "words" in expressions:
-        lines += ["[expressions]", f"templates = {json.dumps(expressions['templates'], ensure_ascii=False)}"]
-        lines += ["[expressions.words]"]
-        lines += [f"{name} = {json.dumps(ws, ensure_ascii=False)}" for name, ws in expressions["words"].items()]
-    elif isinstance(expressions, dict):
-        lines += ["[expressions]", f"file = {json.dumps(expressions['file'])}"]
-    else:
-        lines += [f"expressions = {json.dumps(expressions, ensure_ascii=False)}"]
-    plan_file.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return plan_file
+SHARED = ("head", "fingerprint", "expression", "space", "rank", "id", "text", "bytes", "kind", "score", "is_input")
+SHARED += ("is_variant", "metric", "seed", "version")
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "geometry", "batch", *map(str, arguments)]
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file but the lock."""
-    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return {name: content for name, content in found.items() if name != ".lock"}
-
-
-def test_every_row_is_that_of_a_single_landing(plan, tmp_path: Path):
+def test_every_row_is_that_of_a_single_landing_in_every_space_by_every_metric(heads, make_head, tmp_path: Path):
+    odd = make_head(model_type="phi", seed=3)  # a bias, a shift, a centring norm
+    sums = [
+        "sea + horse",
+        "king - man + woman",
+        "0.5 * fish - 2 * boat",
+        "mean(dog, puppy) + sun",
+        "(sea + ocean) - 'king'",
+    ]
+    given = {"heads": [heads[0], str(odd.opened.checkpoint.folder)], "expressions": sums, "k": 4, "part": 3, "seed": 5}
+    given |= {"spaces": ["raw", "folded", "centered", "whitened"], "metrics": ["logit", "cosine", "euclidean", "csls"]}
+    plan = make_plan(given, tmp_path)
     outcome = run_batch(plan, tmp_path / "out")
     frame = geo.read_batch(tmp_path / "out")
-    assert geo.read_batch(tmp_path / "out", "errors").message.tolist() == []
     assert outcome.manifest["rows"] == {"landings": len(frame), "errors": 0}
-    assert len(frame) == 2 * 2 * 96 * 4
+    assert len(frame) == 2 * 13 * 5 * 4
     assert frame.attrs["complete"]
-    sums = list(plan.expressions)
     for spec in plan.heads:
         head = geo.open_head(spec)
-        for metric in plan.metrics:
-            mine = frame[(frame.fingerprint == head.fingerprint) & (frame.metric == metric)]
-            for index, rows in list(mine.groupby("index"))[::5]:
-                alone = head.land(sums[index], k=4, metric=metric, space="folded")
+        bound = _furthest(head, sums)
+        for space, metric in plan.pairs:
+            whose = (frame.fingerprint == head.fingerprint) & (frame.space == space) & (frame.metric == metric)
+            for index, rows in frame[whose].groupby("index"):
+                asked = LandingOptions(k=4, metric=metric, seed=5)
+                (alone,) = land_many(head, [sums[index]], asked, space=space)
                 expected = alone.to_frame()
-                assert set(rows.expression) == {sums[index]}
-                for name in ("head", "rank", "id", "text", "bytes", "kind", "score", "is_input", "is_variant", "space"):
+                for name in SHARED:
                     assert rows[name].tolist() == expected[name].tolist(), name
-                # float32 products depend in their last bits on how many sums are landed together
-                assert rows.probability.tolist() == pytest.approx(expected.probability.tolist(), rel=1e-5)
-    assert set(frame.version) == {geo.__version__}
+                if space == "raw":
+                    assert rows.probability.isna().all()
+                else:
+                    apart = np.abs(np.log(rows.probability.to_numpy() / expected.probability.to_numpy(dtype=float)))
+                    assert apart.max() <= bound[index]
+
+
+def _furthest(head: geo.Head, sums: list[str]) -> list[float]:
+    """How far the logarithms of two computations of a probability can lie apart: twice a float32 product's error.
+
+    A product of dim factors summed in any order errs by at most dim · 2⁻²⁴ · ‖x‖ · ‖w‖ (Higham, Accuracy and Stability,
+    section 3.1); rounding x, adding the bias and rounding the logit add one unit each.
+    """
+    folded = head.in_space("folded")
+    queries = score_with(folded, np.stack([residual(folded, evaluate(folded, one)) for one in sums]), "logit")
+    reach = np.linalg.norm(queries.x, axis=1) * head.opened.raw_norms.max()
+    if queries.shift is not None:
+        reach += np.abs(queries.shift).max()
+    return (2 * (head.dim + 3) * 2.0**-24 * reach).tolist()
+
+
+def test_a_files_metadata_say_what_holds_for_all_of_its_rows(plan, tmp_path: Path):
+    run_batch(plan, tmp_path / "out")
+    head = geo.open_head(plan.heads[0])
+    file = tmp_path / "out" / "landings" / slugs(plan)[plan.heads[0]] / "folded-cosine-000002.parquet"
+    told = json.loads(pq.read_schema(file).metadata[b"geometry"])
+    whence = {"head": head.name, "fingerprint": head.fingerprint, "space": "folded", "metric": "cosine", "seed": 0}
+    assert told == whence | {"record": "landings", "format": 1, "version": geo.__version__}
+    (row, *_) = pq.read_table(file, partitioning=None).slice(0, 1).to_pylist()
+    assert {name: row[name] for name in (*whence, "version")} == whence | {"version": geo.__version__}
 
 
 @pytest.mark.parametrize("threads", [True, pytest.param(False, marks=pytest.mark.slow)], ids=["threads", "processes"])
@@ -115,62 +125,6 @@ def test_what_is_there_is_kept_and_what_is_not_is_computed_again(plan, tmp_path:
     assert (outcome.computed, outcome.kept) == (3, 17)
     assert contents(out) == undisturbed
     assert all(file.stat().st_mtime_ns == stamp for file, stamp in stamps.items() if file not in files[3:6])
-
-
-def _kill_and_go_on(plan_file: Path, out: Path, kills: int, *options: str, seed: int = 0) -> None:
-    generator = random.Random(seed)
-    wanted = None
-    for _ in range(kills):
-        process = subprocess.Popen(command(plan_file, "-o", out, *options), stdout=-3, stderr=-3)
-        # wait until there is something new, so that kills fall among the parts and not into the imports
-        before = len(list(out.rglob("*.parquet")))
-        while process.poll() is None and len(list(out.rglob("*.parquet"))) <= before:
-            time.sleep(0.005)
-        time.sleep(generator.uniform(0, 0.03))
-        process.kill()
-        process.wait()
-        wanted = len(list(out.rglob("*.parquet")))
-    assert wanted is not None
-
-
-@pytest.fixture
-def many_parts(heads, tmp_path: Path) -> Path:
-    """48 files of four sums each."""
-    return written(tmp_path / "plan.toml", heads=heads, part=4, k=3)
-
-
-def test_killed_at_any_point_it_ends_with_the_rows_of_an_undisturbed_run(many_parts: Path, tmp_path: Path):
-    run_batch(read_plan(many_parts), tmp_path / "undisturbed")
-    _kill_and_go_on(many_parts, tmp_path / "killed", 3)
-    assert not json.loads((tmp_path / "killed" / "manifest.json").read_text())["complete"]
-    outcome = run_batch(read_plan(many_parts), tmp_path / "killed")
-    assert outcome.kept > 0
-    assert outcome.computed > 0
-    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [(), ("--workers", "2")], ids=["serial", "processes"])
-def test_killed_fifty_times(heads, tmp_path: Path, options):
-    plan_file = written(tmp_path / "plan.toml", heads=heads, part=1, metrics=["logit", "cosine", "euclidean"], k=3)
-    run_batch(read_plan(plan_file), tmp_path / "undisturbed")
-    _kill_and_go_on(plan_file, tmp_path / "killed", 50, *options)
-    run_batch(read_plan(plan_file), tmp_path / "killed")
-    assert contents(tmp_path / "killed") == contents(tmp_path / "undisturbed")
-
-
-@pytest.mark.parametrize("ending", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_an_interrupt_ends_it_cleanly_and_says_how_to_go_on(many_parts: Path, tmp_path: Path, ending):
-    out = tmp_path / "out"
-    process = subprocess.Popen(command(many_parts, "-o", out), stdout=-3, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not list(out.rglob("*.parquet")):
-        time.sleep(0.01)
-    process.send_signal(ending)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert said.startswith("interrupted: what is done is in ")
-    assert len(said.splitlines()) == 1
-    assert not [path for path in out.rglob(".*") if path.name != ".lock"]
 
 
 def test_bad_heads_and_expressions_are_rows_and_the_rest_goes_on(heads, tmp_path: Path):
@@ -357,87 +311,6 @@ def test_memory_does_not_grow_with_sums():
     assert block_size(256, 10) == 1024
     assert block_size(4096, 10) * 4096 * 8 * 8 <= 128 * 2**20
     assert block_size(10**9, 10) == 1
-
-
-@pytest.mark.slow
-def test_memory_is_flat_in_the_number_of_sums(heads, tmp_path: Path):
-    peaks = []
-    for count in (2_000, 20_000):
-        sums = tmp_path / f"{count}.txt"
-        sums.write_text("".join(f"{1 + n / count:.6f} * sea + horse\n" for n in range(count)), encoding="utf-8")
-        plan_file = written(
-            tmp_path / f"{count}.toml", heads=heads[:1], part=1_000, k=5, expressions={"file": sums.name}
-        )
-        code = (
-            "import resource, sys; from geometry.batch import *; run_batch(read_plan(sys.argv[1]), sys.argv[2]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        out = tmp_path / f"out{count}"
-        done = subprocess.run([sys.executable, "-c", code, plan_file, out], capture_output=True, text=True, check=True)
-        peaks.append(int(done.stdout) * 1024)
-        assert len(geo.read_batch(out)) == count * 5
-    assert peaks[1] - peaks[0] < 24 * 2**20
-
-
-@contextmanager
-def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A Dask scheduler and two workers on this machine, and the scheduler's address."""
-    pytest.importorskip("distributed")
-    started = [_dask_process("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", folder / "s.json")]
-    try:
-        _until((folder / "s.json").exists)
-        address = json.loads((folder / "s.json").read_text())["address"]
-        for name in ("one", "two"):
-            local = folder / name
-            local.mkdir()
-            quiet = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-            started.append(_dask_process("dask_worker", address, *quiet, "--local-directory", local))
-        yield address, started[1:]
-    finally:
-        for process in reversed(started):
-            process.kill()
-            process.wait()
-
-
-def _dask_process(module: str, *arguments: object) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", f"distributed.cli.{module}", "--host", "127.0.0.1", *map(str, arguments)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-
-
-def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-@pytest.mark.slow
-def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(many_parts: Path, tmp_path: Path):
-    run_batch(read_plan(many_parts), tmp_path / "here")
-    out = tmp_path / "there"
-    with _cluster(tmp_path) as (address, workers):
-        from distributed import Client
-
-        with Client(address) as client:
-            client.wait_for_workers(2, timeout=60)
-        process = subprocess.Popen(command(many_parts, "-o", out, "--cluster", address), stderr=subprocess.PIPE)
-        _until(lambda: len(list(out.rglob("*.parquet"))) >= 5)
-        assert len(list(out.rglob("*.parquet"))) < 40
-        workers[0].kill()
-        _, said = process.communicate(timeout=120)
-    assert process.returncode == 0, said
-    assert contents(out) == contents(tmp_path / "here")
-
-
-def test_a_cluster_that_is_not_there_is_one_line(many_parts: Path, tmp_path: Path):
-    done = run(many_parts, "-o", tmp_path / "out", "--cluster", "nonsense", "--workers", 2)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: --cluster arrived with --workers or --threads")
-    for asked, said in (({"cluster": "nonsense"}, "--cluster 'nonsense' arrived"), ({"workers": 0}, "--workers 0")):
-        with pytest.raises(OptionError, match=said), crew(**asked):
-            pass
 
 
 def test_the_page_on_batches_runs_as_it_stands(tmp_path: Path):
