@@ -10,15 +10,12 @@ head or an expression that cannot be read is reported and left out; the rest com
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import geometry
-from geometry.choices import DEFAULT_SPACE, METRICS, SPACES
-from geometry.concepts import check_direction, evaluate
+import geometry as geo
 from geometry.errors import GeometryError, OptionError
-from geometry.landing import Landing, LandingOptions, land_many
+from geometry.landing import LandingOptions, land_many
 
 BLOCK = 256
 """Expressions landed in one scan of a head."""
@@ -33,19 +30,15 @@ def read_expressions(file: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("//")]
 
 
-def land_all(head: geometry.Head, expressions: list[str], options: LandingOptions) -> Iterator[Landing | str]:
-    """Yield every expression's landing, or what is wrong with it; whole blocks are landed in one scan."""
-    for start in range(0, len(expressions), BLOCK):
-        good, bad = [], {}
-        for expression in expressions[start : start + BLOCK]:
-            try:
-                check_direction(evaluate(head, expression))
-                good.append(expression)
-            except GeometryError as error:
-                bad[expression] = str(error)
-        landed = iter(land_many(head, good, options, space=head.space.name))
-        for expression in expressions[start : start + BLOCK]:
-            yield bad[expression] if expression in bad else next(landed)
+def land(head: geo.Head, sums: list[str], options: LandingOptions, space: str) -> list[geo.Landing | str]:
+    """Return every sum's landing, or what is wrong with it: good ones in one scan, halved until the bad are alone."""
+    try:
+        return list(land_many(head, sums, options, space=space))
+    except GeometryError as error:
+        if len(sums) == 1:
+            return [str(error)]
+    half = len(sums) // 2
+    return land(head, sums[:half], options, space) + land(head, sums[half:], options, space)
 
 
 def write_whole(file: Path, text: str) -> None:
@@ -62,8 +55,8 @@ def main() -> int:
     parser.add_argument("-H", "--head", action="append", dest="heads", default=None)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("-k", type=int, default=10)
-    parser.add_argument("--metric", choices=METRICS, default="logit")
-    parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE)
+    parser.add_argument("--metric", default="logit")
+    parser.add_argument("--space", default="folded")
     parser.add_argument("--include-inputs", action="store_true")
     asked = parser.parse_args()
     about_file = asked.output.with_name(asked.output.name + ".about.json")
@@ -75,16 +68,18 @@ def main() -> int:
         options = LandingOptions(k=asked.k, metric=asked.metric, exclude_inputs=not asked.include_inputs)
         for spec in asked.heads or ["organism"]:
             try:
-                head = geometry.open_head(spec).in_space(asked.space)
+                head = geo.open_head(spec)
                 heads.append({"spec": spec, **head.to_dict()})
-                for expression, landing in zip(expressions, land_all(head, expressions, options), strict=True):
-                    if isinstance(landing, str):
-                        wrong.append({"head": spec, "expression": expression, "error": landing})
-                    else:
-                        lines.append(json.dumps(landing.to_dict(), ensure_ascii=False))
+                for start in range(0, len(expressions), BLOCK):
+                    block = expressions[start : start + BLOCK]
+                    for expression, landing in zip(block, land(head, block, options, asked.space), strict=True):
+                        if isinstance(landing, str):
+                            wrong.append({"head": spec, "expression": expression, "error": landing})
+                        else:
+                            lines.append(json.dumps(landing.to_dict(), ensure_ascii=False))
             except GeometryError as error:
                 wrong.append({"head": spec, "expression": None, "error": str(error)})
-        about = {"version": geometry.__version__, "space": asked.space, "options": asdict(options)}
+        about = {"version": geo.__version__, "space": asked.space, "options": asdict(options)}
         write_whole(asked.output, "".join(f"{line}\n" for line in lines))
         write_whole(about_file, json.dumps({**about, "heads": heads, "errors": wrong}, indent=1) + "\n")
     except (OSError, GeometryError) as error:

@@ -16,15 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import geometry as geo
-from geometry.atomic import replace_file
-from geometry.errors import GeometryError
 from geometry.figures import save
 from geometry.maps import EmojiMap
-from geometry.progress import track
-from geometry.tables import Column, Table
-
-SECONDS = 5.0
-"""What a map takes, about."""
 
 
 def file_name(head: geo.Head, ending: str) -> str:
@@ -32,13 +25,22 @@ def file_name(head: geo.Head, ending: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', head.name)[:100].strip('-.')}-{head.fingerprint}.{ending}"
 
 
-def rows(found: EmojiMap) -> list[tuple[str, ...]]:
-    """A line of the table for each sum: the head, the winner, and the nearest emoji in full dimension."""
-    lines = []
+def lines(found: EmojiMap) -> list[str]:
+    """Say of each sum where it lands, and which emoji are nearest to it in full dimension."""
+    told = []
     for one in found.composites:
         emoji = [found.texts[place] for place in one.nearest if found.kinds[place] == "emoji"]
-        lines.append((found.head_facts["name"], one.expression, one.winner_text.strip(), " ".join(emoji[:5])))
-    return lines
+        told.append(
+            f"{found.head_facts['name']}  {one.expression}  →  {one.winner_text.strip()}  {' '.join(emoji[:5])}"
+        )
+    return told
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    waiting = file.with_name(file.name + ".part")
+    waiting.write_text(text, encoding="utf-8")
+    waiting.replace(file)
 
 
 def main() -> int:
@@ -56,30 +58,26 @@ def main() -> int:
         parser.error(f"{asked.output} is a file; expected a folder, or a name that is free")
     heads = list(dict.fromkeys(asked.heads or ["organism"]))
     drawn: list[dict[str, Any]] = []
-    lines: list[tuple[str, ...]] = []
     wrong: list[dict[str, str]] = []
     try:
         asked.output.mkdir(parents=True, exist_ok=True)
-        for spec in track(heads, "drawing", total=len(heads), seconds=SECONDS * len(heads)):
+        for spec in heads:
+            if sys.stderr.isatty():
+                print(f"drawing {spec} …", file=sys.stderr)
             try:
                 head = geo.open_head(spec)
                 found = geo.emoji_map(head, asked.sums, method=asked.method, around=asked.around, seed=asked.seed)
                 name = file_name(head, asked.ending)
                 save(found.figure(), asked.output / name)
                 drawn.append({"spec": spec, "file": name, **found.to_dict()})
-                lines += rows(found)
-            except GeometryError as error:
+                print("\n".join(lines(found)))
+            except geo.GeometryError as error:
                 wrong.append({"spec": spec, "error": str(error)})
         about = {"version": geo.__version__, "seed": asked.seed, "sums": asked.sums, "drawn": drawn, "errors": wrong}
-        content = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
-        replace_file(asked.output / "about.json", content.encode())
+        write_whole(asked.output / "about.json", json.dumps(about, ensure_ascii=False, indent=1) + "\n")
     except OSError as error:
         print(f"error: {asked.output} cannot be written ({error}); choose another folder", file=sys.stderr)
         return 1
-    if lines:
-        title = (f"{len(drawn)} figures in {asked.output} · {asked.method} · seed {asked.seed}",)
-        columns = [Column(label, "left") for label in ("head", "sum", "lands on", "nearest emoji")]
-        print(Table(title, tuple(columns), tuple(lines)).text())
     for one in wrong:
         print(f"error: {one['spec']}: {one['error']}", file=sys.stderr)
     return 1 if wrong else 0

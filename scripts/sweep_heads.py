@@ -15,8 +15,6 @@ import pandas as pd
 
 import geometry as geo
 from geometry.batch import crew, make_plan, run_batch
-from geometry.choices import DEFAULT_SPACE, METRICS, SPACES
-from geometry.tokens.printable import dotted
 
 
 def told(frame: pd.DataFrame) -> str:
@@ -25,7 +23,7 @@ def told(frame: pd.DataFrame) -> str:
     first = frame[frame["rank"] == 1]
     for _, rows in first.groupby("index"):
         counts = rows.text.value_counts(sort=False).sort_values(ascending=False, kind="stable")
-        winners = ", ".join(f"{count} × {dotted(text)}" for text, count in counts.items())
+        winners = ", ".join(f"{count} × {text.strip() or repr(text)}" for text, count in counts.items())
         lines.append(f"{rows.expression.iloc[0]}  →  {winners}")
     return "\n".join(lines)
 
@@ -37,8 +35,8 @@ def main() -> int:
     parser.add_argument("-e", "--expression", action="append", required=True, help="a sum; repeatable")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the batch's folder")
     parser.add_argument("-k", type=int, default=10)
-    parser.add_argument("--metric", choices=METRICS, default="logit")
-    parser.add_argument("--space", choices=SPACES, default=DEFAULT_SPACE)
+    parser.add_argument("--metric", default="logit")
+    parser.add_argument("--space", default="folded")
     parser.add_argument("--workers", type=int, default=1, help="processes that work at a time")
     asked = parser.parse_args()
     try:

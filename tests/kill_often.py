@@ -1,8 +1,9 @@
 """Begin a batch and kill it at a random time, again and again: python kill_often.py PLAN DIR KILLS WORKERS SECONDS.
 
 Each run is a fork of this process, which has imported all that a batch needs, so that the kill falls into the run and
-not into the imports. A run that comes to its end loses half of its files, so that there is something to do for the
-next one. Says how many files there were after each kill.
+not into the imports; where a run came to nothing, the next may go on a little longer, however busy the machine is.
+A run that comes to its end loses half of its files, so that there is something to do for the next one. Says how many
+files there were after each kill.
 """
 
 import json
@@ -31,22 +32,24 @@ def begin(plan: str, folder: Path, workers: int) -> int:
 
 
 def main() -> None:
-    plan, folder, kills, workers, seconds = sys.argv[1:]
+    plan, folder, kills, workers, longest = sys.argv[1:]
     for name in NEEDED:
         import_module(name)
-    out, generator, found = Path(folder), random.Random(0), list[int]()
+    out, generator, found, before, seconds = Path(folder), random.Random(0), list[int](), 0, float(longest)
     while len(found) < int(kills):
         child = begin(plan, out, int(workers))
-        time.sleep(generator.uniform(0, float(seconds)))
+        time.sleep(generator.uniform(0, seconds))
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         files = sorted(out.rglob("[!.]*.parquet"))
+        seconds *= 1.2 if len(files) == before else 0.9
         if os.WIFSIGNALED(status):
             found.append(len(files))
         else:
             assert os.WEXITSTATUS(status) == 0
             for file in generator.sample(files, len(files) // 2):
                 file.unlink()
+        before = len(list(out.rglob("[!.]*.parquet")))
     print(json.dumps(found))
 
 

@@ -111,18 +111,18 @@ def test_memory_is_flat_in_the_number_of_sums(heads, tmp_path: Path):
 
 @contextmanager
 def _cluster(folder: Path) -> Iterator[tuple[str, list[subprocess.Popen]]]:
-    """A Dask scheduler and two workers on this machine, and the scheduler's address."""
+    """The address of a Dask scheduler on this machine, and the processes: it, and two workers."""
     pytest.importorskip("distributed")
     started = [_dask_process("dask_scheduler", "--port", "0", "--no-dashboard", "--scheduler-file", folder / "s.json")]
     try:
-        _until((folder / "s.json").exists)
+        _until(lambda: (folder / "s.json").exists() and (folder / "s.json").stat().st_size > 0)
         address = json.loads((folder / "s.json").read_text())["address"]
         for name in ("one", "two"):
             local = folder / name
             local.mkdir()
             quiet = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
             started.append(_dask_process("dask_worker", address, *quiet, "--local-directory", local))
-        yield address, started[1:]
+        yield address, started
     finally:
         for process in reversed(started):
             process.kill()
@@ -147,7 +147,7 @@ def _until(holds: Callable[[], bool], seconds: float = 60) -> None:
 def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(many_parts: Path, tmp_path: Path):
     run_batch(read_plan(many_parts), tmp_path / "here")
     out = tmp_path / "there"
-    with _cluster(tmp_path) as (address, workers):
+    with _cluster(tmp_path) as (address, started):
         from distributed import Client
 
         with Client(address) as client:
@@ -155,10 +155,31 @@ def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(many_parts: Pa
         process = subprocess.Popen(command(many_parts, "-o", out, "--cluster", address), stderr=subprocess.PIPE)
         _until(lambda: len(list(out.rglob("*.parquet"))) >= 5)
         assert len(list(out.rglob("*.parquet"))) < 40
-        workers[0].kill()
+        started[1].kill()
         _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert contents(out) == contents(tmp_path / "here")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("killed", "said"),
+    [(0, "error: the cluster gave up landings/"), (1, "error: every worker of the cluster that took up landings/")],
+    ids=["scheduler", "worker"],
+)
+def test_a_cluster_that_breaks_is_one_line(many_parts: Path, tmp_path: Path, monkeypatch, killed: int, said: str):
+    monkeypatch.setenv("DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES", "0")
+    out = tmp_path / "out"
+    with _cluster(tmp_path) as (address, started):
+        asked = command(many_parts, "-o", out, "--cluster", address)
+        process = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        _until(lambda: len(list(out.rglob("*.parquet"))) >= 5)
+        started[killed].kill()
+        _, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith(said)
+    assert len(told.splitlines()) == 1, told
+    assert run_batch(read_plan(many_parts), out).kept >= 5
 
 
 def test_a_cluster_that_is_not_there_is_one_line(many_parts: Path, tmp_path: Path):

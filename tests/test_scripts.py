@@ -1,6 +1,8 @@
 """The scripts people copy first, run as they are."""
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,16 @@ from geometry.choices import SPACES
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "scripts"
 
+HELPS = """
+import runpy, sys
+for script in sys.argv[1:]:
+    sys.argv = [script, "--help"]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except SystemExit as end:
+        assert not end.code, script
+"""
+
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -20,9 +32,25 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_script_is_short_and_says_what_it_does():
-    for script in SCRIPTS.glob("*.py"):
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    for script in scripts:
         assert len(script.read_text(encoding="utf-8").splitlines()) <= 100, script.name
-        assert run(script.name, "--help").returncode == 0
+    # in one process, which imports what they need but once
+    done = subprocess.run([sys.executable, "-c", HELPS, *scripts], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("usage: ") == len(scripts)
+
+
+@pytest.mark.parametrize("script", ["sweep_heads.py", "check_sums.py", "plot_emoji.py"])
+def test_what_people_copy_first_imports_what_is_documented(script: str):
+    pages = [page.read_text(encoding="utf-8") for page in (SCRIPTS.parent / "docs" / "api").glob("*.md")]
+    documented = set(re.findall(r"^::: (\S+)", "\n".join(pages), flags=re.MULTILINE))
+    for node in ast.walk(ast.parse((SCRIPTS / script).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("geometry"):
+            for one in node.names:
+                assert {node.module, f"{node.module}.{one.name}"} & documented, one.name
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "geo":
+            assert node.attr in geo.__all__
 
 
 def test_check_sums_writes_a_line_for_every_sum_and_head(make_head, tmp_path: Path):

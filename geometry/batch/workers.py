@@ -1,5 +1,6 @@
 """Where parts are done: here, in threads, in processes, or on a Dask cluster."""
 
+import logging
 import multiprocessing
 import os
 import re
@@ -43,7 +44,7 @@ class Crew:
 def losses() -> tuple[type[BaseException], ...]:
     """Return what says that a worker is gone, in every library of executors that is in use."""
     distributed: Any = sys.modules.get("distributed")
-    of_dask = () if distributed is None else (distributed.scheduler.KilledWorker, distributed.CommClosedError)
+    of_dask = () if distributed is None else (distributed.scheduler.KilledWorker, distributed.comm.CommClosedError)
     return (BrokenExecutor, CancelledError, *of_dask)
 
 
@@ -142,7 +143,21 @@ def _dask(address: str) -> Iterator[Crew]:
         raise OptionError(
             f"--cluster {address!r} arrived, and no scheduler answers there ({error}); expected tcp://host:port"
         ) from error
-    with client:
+    with _quiet("distributed", "tornado", "asyncio"), client:
         size = sum(client.ncores().values()) or 1
         # results are bytes, not pure values worth keeping; equal parts of two runs must not share one
         yield Crew(client.get_executor(pure=False), size)
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep loggers from writing tracebacks of lost connections beside the one line that says what happened."""
+    loggers = [logging.getLogger(one) for one in logging.root.manager.loggerDict if one.split(".")[0] in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
