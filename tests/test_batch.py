@@ -240,7 +240,10 @@ GOOD = {"heads": ["organism"], "expressions": ["sea"]}
             GOOD | {"spaces": ["whitened"]},
             "metrics: metric logit has no meaning on whitened rows; add a metric that goes",
         ),
-        (GOOD | {"metrics": ["csls"], "spaces": ["raw"]}, "metrics: metric csls arrived in space raw; add a metric"),
+        (
+            GOOD | {"metrics": ["csls"], "spaces": ["raw"]},
+            "metrics: metric csls arrived in space raw; expected folded or centered; add a m",
+        ),
         (GOOD | {"metrics": ["logit", "csls"], "spaces": ["raw"]}, "; add a space that goes with csls, or take csls"),
         (GOOD | {"record": ["maps"]}, "record: 'maps' arrived; expected one of landings, why, census, phantoms, audit"),
         (GOOD | {"exclude_inputs": 1}, "exclude_inputs = 1 arrived; expected true or false"),
@@ -307,6 +310,28 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(heads, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_what_has_no_meaning_together_is_left_out_and_said(heads, tmp_path: Path):
+    spaces, metrics = ["folded", "whitened"], ["logit", "cosine", "csls"]
+    plan_file = written(
+        tmp_path / "plan.toml", heads=heads[:1], expressions=["sea"], k=2, spaces=spaces, metrics=metrics
+    )
+    done = run(plan_file, "-o", tmp_path / "out", "--dry-run")
+    assert "left out: logit in whitened: metric logit has no meaning on whitened rows" in done.stdout
+    assert (
+        "left out: csls in whitened: metric csls arrived in space whitened; expected folded or centered" in done.stdout
+    )
+    outcome = run_batch(read_plan(plan_file), tmp_path / "out")
+    assert outcome.told().endswith("left out, having no meaning: logit in whitened, csls in whitened")
+    assert [(one["space"], one["metric"]) for one in outcome.manifest["left_out"]] == [
+        ("whitened", "logit"), ("whitened", "csls"),
+    ]  # fmt: skip
+    assert outcome.manifest["complete"]
+    assert outcome.errors == 0
+    frame = geo.read_batch(tmp_path / "out")
+    landed = set(zip(frame.space, frame.metric, strict=True))
+    assert landed == {("folded", "logit"), ("folded", "cosine"), ("folded", "csls"), ("whitened", "cosine")}
+
+
 def test_memory_does_not_grow_with_sums():
     assert block_size(256, 10) == 1024
     assert block_size(4096, 10) * 4096 * 8 * 8 <= 128 * 2**20
@@ -325,9 +350,11 @@ def test_the_page_on_batches_runs_as_it_stands(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("8 parts computed, 0 kept · rows: 576 of landings, 0 of errors")
     duckdb = pytest.importorskip("duckdb")
-    query, answer = re.findall(r"```sql\n(.*?)```\n\n```text\n(.*?)```", page, flags=re.DOTALL)[0]
-    found = str(duckdb.sql(query.replace("sums/", f"{tmp_path}/sums/")))
-    assert found.split() == answer.split()
+    shown = re.findall(r"```sql\n(.*?)```\n\n```text\n(.*?)```", page, flags=re.DOTALL)
+    assert len(shown) == 3
+    for query, answer in shown:
+        found = str(duckdb.sql(query.replace("sums/", f"{tmp_path}/sums/")))
+        assert found.split() == answer.split()
 
 
 def test_sweep_heads_tells_winners_and_what_went_wrong(heads, tmp_path: Path):

@@ -38,7 +38,7 @@ def many_parts(heads, tmp_path: Path) -> Path:
     [
         pytest.param(12, 1, 0.15, id="serial"),
         pytest.param(50, 1, 0.15, marks=pytest.mark.slow, id="fifty-serial"),
-        pytest.param(50, 2, 4.0, marks=pytest.mark.slow, id="fifty-processes"),
+        pytest.param(15, 2, 4.0, marks=pytest.mark.slow, id="processes"),
     ],
 )
 def test_killed_at_random_it_ends_with_the_rows_of_an_undisturbed_run(

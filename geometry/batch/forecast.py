@@ -88,7 +88,7 @@ class Forecast:
             columns=columns,
             rows=tuple(rows),
             notes=(
-                *(f"left out is {one}" for one in self.left_out),
+                *(f"left out: {one}" for one in self.left_out),
                 *(f"{one.head}: {one.error}" for one in self.heads if one.error is not None),
             ),
         )

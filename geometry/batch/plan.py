@@ -1,5 +1,6 @@
 """What a batch is to do, read from a TOML file and checked whole before anything is computed."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ def _refusal(space: SpaceName, metric: Metric) -> str | None:
     try:
         check_metric(metric, space)
     except GeometryError as error:
-        return str(error).partition(";")[0]
+        return re.split("[;:] use ", str(error))[0]  # what to use instead is said of options, not of plans
     return None
 
 
