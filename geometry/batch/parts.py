@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from functools import partial
 from pathlib import PurePosixPath
 
 from geometry.batch.keys import OF_SUMS
@@ -132,16 +132,16 @@ def parts(
     The expressions are gone through once for every round of a head in which something is wanted.
     """
     asked = (plan.k, plan.among, plan.exclude_inputs, plan.seed)
-    for _, group in groupby(
-        places(plan, targets, expressions), lambda one: (one.target, one.record, one.space, one.metric)
-    ):
-        missing = {place.number: place for place in group if wanted(place)}
-        if not missing:
-            continue
-        record = next(iter(missing.values())).record
-        for number, chunk in enumerate(chunks(plan.expressions, plan.part) if record in OF_SUMS else [()]):
-            if number in missing:
-                yield Part(missing[number], number * plan.part, chunk, *asked)
+    for target in targets:
+        for record, space, metric in rounds(plan):
+            at = partial(Place, target, record, space, metric)
+            numbers = range(files_a_round(plan, record, expressions))
+            if not any(wanted(at(number)) for number in numbers):
+                continue
+            stream = chunks(plan.expressions, plan.part) if record in OF_SUMS else iter([()])
+            for number, chunk in zip(numbers, stream, strict=False):
+                if wanted(at(number)):
+                    yield Part(at(number), number * plan.part, chunk, *asked)
 
 
 def files_a_round(plan: Plan, record: str, expressions: int) -> int:

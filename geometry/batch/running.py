@@ -149,12 +149,14 @@ def _run(plan: Plan, targets: list[Target], folder: Path, crew: Crew, counted: T
     def missing(place: Place) -> bool:
         return not (folder / place.file).exists()
 
-    every = [(missing(place), steps_of(plan, place, counted.count)) for place in places(plan, targets, counted.count)]
-    kept = sum(not absent for absent, _ in every)
-    done = sum(steps for absent, steps in every if not absent)
+    kept, done, total = 0, 0, 0
+    for place in places(plan, targets, counted.count):
+        steps = steps_of(plan, place, counted.count)
+        there = not missing(place)
+        kept, done, total = kept + there, done + there * steps, total + steps
     computed, pending = 0, dict[Future[Any], Part]()
     least = 0 if isinstance(crew.executor, Serial) else crew.size * AHEAD
-    with counting("batch", total=sum(steps for _, steps in every), done=done) as advance:
+    with counting("batch", total=total, done=done) as advance:
         for part in parts(plan, targets, counted.count, missing):
             pending[_handed_out(part, crew)] = part
             for one in _written(pending, folder, least):

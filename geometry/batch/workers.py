@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 from geometry.errors import OptionError, WorkerError
+from geometry.progress import tell
 
 MOST_WORKERS = 1024
 
@@ -144,9 +145,11 @@ def _dask(address: str) -> Iterator[Crew]:
             f"--cluster {address!r} arrived, and no scheduler answers there ({error}); expected tcp://host:port"
         ) from error
     with _quiet("distributed", "tornado", "asyncio"), client:
-        size = sum(client.ncores().values()) or 1
+        size = sum(client.ncores().values())
+        if not size:
+            tell(f"the scheduler at {address} has no workers; this waits until some are there")
         # results are bytes, not pure values worth keeping; equal parts of two runs must not share one
-        yield Crew(client.get_executor(pure=False), size)
+        yield Crew(client.get_executor(pure=False), max(1, size))
 
 
 @contextmanager
