@@ -10,7 +10,7 @@ from geometry.batch.parts import places, rounds
 from geometry.batch.plan import Plan
 from geometry.batch.running import describe_heads, manifest_of, targets_of
 from geometry.batch.sources import tally
-from geometry.batch.work import block_size
+from geometry.batch.work import HeadFacts, block_size
 from geometry.batch.workers import Crew
 from geometry.tables import Column, Table
 
@@ -105,24 +105,24 @@ def forecast(plan: Plan, folder: str | Path, crew: Crew) -> Forecast:
     earlier = read_manifest(folder)
     if earlier is not None:
         check_same(folder, earlier, manifest_of(plan, counted, facts))
-    heads = []
-    asked = [one for one in rounds(plan) if one[0] in OF_SUMS]
-    for head in plan.heads:
-        known = facts[head].facts or {"vocab": 0, "dim": 0}
-        scans, rows = 0, 0
-        if facts[head].facts is not None:
-            size = min(plan.part, block_size(known["dim"], plan.k))
-            # an explanation passes over the head once for each expression
-            scans = sum(-(-counted.count // (size if one[0] == "landings" else 1)) for one in asked)
-            reports = len(rounds(plan)) - len(asked)
-            rows = len(asked) * counted.count * min(plan.k, known["vocab"]) + reports
-        error = facts[head].message if facts[head].facts is None else None
-        heads.append(HeadForecast(head, known["vocab"], known["dim"], facts[head].nbytes, scans, rows, error))
+    heads = tuple(_ahead(plan, head, facts[head], counted.count) for head in plan.heads)
     there = [(folder / place.file).exists() for place in places(plan, targets_of(plan, facts), counted.count)]
     rows = sum(one.rows for one in heads)
     nbytes = rows * BYTES_A_ROW + len(there) * BYTES_A_FILE
     left_out = tuple(f"{metric} in {space}: {why}" for (space, metric), why in plan.left_out.items())
-    return Forecast(tuple(heads), counted.count, len(there), sum(there), rows, nbytes, left_out)
+    return Forecast(heads, counted.count, len(there), sum(there), rows, nbytes, left_out)
+
+
+def _ahead(plan: Plan, head: str, facts: HeadFacts, expressions: int) -> HeadForecast:
+    if facts.facts is None:
+        return HeadForecast(head, 0, 0, 0, 0, 0, facts.message)
+    vocab, dim = facts.facts["vocab"], facts.facts["dim"]
+    of_sums = [record for record, _, _ in rounds(plan) if record in OF_SUMS]
+    size = min(plan.part, block_size(dim, plan.k))
+    # an explanation passes over the head once for each expression
+    scans = sum(-(-expressions // (size if record == "landings" else 1)) for record in of_sums)
+    rows = len(of_sums) * expressions * min(plan.k, vocab) + len(rounds(plan)) - len(of_sums)
+    return HeadForecast(head, vocab, dim, facts.nbytes, scans, rows, None)
 
 
 def size_text(nbytes: int) -> str:
