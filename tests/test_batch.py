@@ -163,18 +163,28 @@ def test_a_part_that_fails_as_a_whole_is_tried_again(heads, make_head, tmp_path:
     assert "full covariance" in geo.read_batch(tmp_path / "out", "errors").message[0]
 
 
+EXPLAINED = (
+    "id", "text", "bytes", "kind", "score", "margin", "by_bias", "by_mean", "by_norm", "by_angle", "flip_angle",
+    "win_angle",
+)  # fmt: skip
+
+
 @pytest.mark.slow
 def test_explanations_are_those_of_why(heads, tmp_path: Path):
-    given = {"heads": heads[:1], "expressions": ["sea + horse"], "k": 3, "record": ["why"]}
+    sums = ["sea + horse", "king - man + woman"]
+    given = {"heads": heads[:1], "expressions": sums, "k": 3, "record": ["why"], "spaces": ["folded", "centered"]}
     run_batch(make_plan(given, tmp_path), tmp_path / "out")
     frame = geo.read_batch(tmp_path / "out", "why")
-    assert len(frame) == 3
-    for expression, rows in frame.groupby("expression"):
-        why = explain(geo.open_head(heads[0]), str(expression), WhyOptions(k=3, cascade=0, vacancy=False))
-        assert rows.id.tolist() == [rival.id for rival in why.rivals]
-        assert rows.margin.tolist() == [rival.margin for rival in why.rivals]
+    assert len(frame) == 2 * 2 * 3
+    for (space, expression), rows in frame.groupby(["space", "expression"]):
+        options = WhyOptions(k=3, cascade=0, vacancy=False)
+        why = explain(geo.open_head(heads[0]), expression, options, space=space)
+        for name in EXPLAINED:
+            assert rows[name].tolist() == [getattr(rival, name) for rival in why.rivals], name
         assert [json.loads(one) for one in rows.by_term] == [rival.by_term for rival in why.rivals]
+        assert rows["rank"].tolist() == [1, 2, 3]
         assert set(rows.winner) == {why.winner.id}
+        assert set(rows.fingerprint) == {why.head.fingerprint}
 
 
 @pytest.mark.slow
