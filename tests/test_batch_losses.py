@@ -215,6 +215,8 @@ def test_a_head_is_opened_once_and_a_block_of_sums_takes_one_scan(make_head, tmp
     assert len(passes) == 3 * 2 * 3
     assert len(readings) == 2 + 3 * 2  # counted before and after, and gone through for each head and space
     next((tmp_path / "out" / "landings").rglob("*-000002.parquet")).unlink()
+    opened.clear()
     readings.clear()
     run_batch(plan, tmp_path / "out")
     assert len(readings) == 2 + 1
+    assert opened == folders[:1]  # the two that were used last are open still

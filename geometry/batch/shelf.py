@@ -40,7 +40,8 @@ def look_at(spec: str) -> Head:
         GeometryError: It cannot be opened.
     """
     with _lock:
-        return _open(spec, _seen, MOST_SEEN).head
+        shelf, most = (_used, MOST_USED) if spec in _used else (_seen, MOST_SEEN)
+        return _open(spec, shelf, most).head
 
 
 @contextmanager
