@@ -10,7 +10,7 @@ import geometry
 from geometry.errors import CheckpointError, TokenError
 from geometry.head import Head
 from geometry.moments import block_rows
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens import Vocabulary
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ Tied = Literal["equal", "different", "one tensor"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Info:
+class Info(Tabled):
     """One head's identity card, as plain values.
 
     Attributes:
@@ -49,13 +49,9 @@ class Info:
             notes=(f"geometry {geometry.__version__}",),
         )
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
 
 def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -> Info:

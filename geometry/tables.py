@@ -6,7 +6,7 @@ Terminals disagree on how wide an emoji is, so tokens stand in the last column a
 import html
 from dataclasses import dataclass
 from io import StringIO
-from typing import Literal
+from typing import ClassVar, Literal
 
 WIDTH = 100
 
@@ -61,7 +61,7 @@ class Table:
                 console.print()
             if self.rows:
                 console.print(Padding(drawn, (0, 0, 0, 2)))
-            if self.notes:
+            if self.notes and (self.title or self.rows):
                 console.print()
             for note in self.notes:
                 console.print(Text(note))
@@ -95,3 +95,28 @@ class Table:
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+class Tabled:
+    """A record that is shown as tables: as text by ``str()`` and ``repr()``, as HTML in a notebook.
+
+    A dataclass that is one says ``repr=False``, for the ``repr()`` it would write itself stands before this one.
+    """
+
+    __slots__ = ()
+
+    BETWEEN: ClassVar[str] = "\n\n"
+    """What stands between the text of two tables."""
+
+    def tables(self) -> tuple[Table, ...]:
+        """Return the tables, in the order they are shown in."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self.BETWEEN.join(table.text() for table in self.tables())
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return "\n".join(table.html() for table in self.tables())

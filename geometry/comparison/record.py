@@ -16,7 +16,7 @@ from geometry.comparison.sides import Sides
 from geometry.comparison.similarity import Kernel, Neighbourhoods
 from geometry.head import Head
 from geometry.landing.record import text_of
-from geometry.tables import Table
+from geometry.tables import Table, Tabled
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -27,7 +27,7 @@ MOVED = 10
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Tabled):
     """Two heads held against each other.
 
     Attributes:
@@ -154,14 +154,6 @@ class Comparison:
         from geometry.comparison.tables import comparison_tables
 
         return comparison_tables(self)
-
-    def __str__(self) -> str:
-        return "\n\n".join(table.text().lstrip("\n") for table in self.tables())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in self.tables())
 
     def figure(self) -> "matplotlib.figure.Figure":
         """Draw how far sets of tokens and their controls drifted, or where dims differ what neighbours they kept."""

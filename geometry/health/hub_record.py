@@ -13,7 +13,7 @@ import geometry
 from geometry.choices import Metric, SpaceName
 from geometry.head import Head
 from geometry.hubness import Occurrence
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
 
@@ -85,7 +85,7 @@ class MetricHubs:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Hubs:
+class Hubs(Tabled):
     """Hubness of one head in one space.
 
     Attributes:
@@ -95,6 +95,8 @@ class Hubs:
         metrics: What was found, in the order asked for.
         notes: What a reader should know.
     """
+
+    BETWEEN = "\n\n\n"
 
     head: Head
     k: int
@@ -133,14 +135,6 @@ class Hubs:
         if any(one.kinds for one in self.metrics):
             shown.append(self._kinds())
         return (*shown, self._largest()) if self.metrics else tuple(shown)
-
-    def __str__(self) -> str:
-        return "\n\n\n".join(table.text() for table in self.tables())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in self.tables())
 
     def _figures(self) -> Table:
         rows = tuple(

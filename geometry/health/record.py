@@ -14,7 +14,7 @@ from geometry.health.spectrum import Spectrum
 from geometry.health.suspects import Suspects
 from geometry.landing.record import text_of
 from geometry.reachability import Survey
-from geometry.tables import Table
+from geometry.tables import Table, Tabled
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Audit:
+class Audit(Tabled):
     """One head's health.
 
     Attributes:
@@ -36,6 +36,8 @@ class Audit:
         seed: Of everything drawn.
         notes: What a reader should know.
     """
+
+    BETWEEN = "\n\n\n"
 
     head: Head
     inventory: Inventory | None
@@ -93,14 +95,6 @@ class Audit:
 
         parts = [self.inventory, self.undertrained, self.sizes, self.spectrum, self.hubs, self.reach]
         return (summary_table(self), *(table for part in parts if part is not None for table in part.tables()))
-
-    def __str__(self) -> str:
-        return "\n\n\n".join(table.text() for table in self.tables())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in self.tables())
 
     def figure(self) -> "matplotlib.figure.Figure":
         """Draw lengths by kind, the spectrum, N_k and the sign that masks rows, each beside its control."""

@@ -8,6 +8,7 @@ from geometry.head import Head
 from geometry.implant.measuring import Share
 from geometry.implant.options import ImplantOptions
 from geometry.implant.tables import implant_notes, implant_tables
+from geometry.tables import Table, Tabled
 from geometry.vacancy import Vacancy
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Kind:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Implant:
+class Implant(Tabled):
     """A predicted row written into a copy of a running model.
 
     Attributes:
@@ -166,10 +167,6 @@ class Implant:
             f"name it, {self.kind('predicted').others.first:.0%} of those that name something else"
         )
 
-    def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in implant_tables(self))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in implant_tables(self))
+    def tables(self) -> tuple[Table, ...]:
+        """Return the tables it is shown as."""
+        return implant_tables(self)

@@ -9,7 +9,7 @@ from geometry.choices import SpaceName
 from geometry.concepts import Concept, Term
 from geometry.head import Head
 from geometry.landing.options import LandingOptions
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class LandedToken:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Landing:
+class Landing(Tabled):
     """The ranked tokens that a sum lands on, with all that is needed to find them again.
 
     Attributes:
@@ -171,13 +171,9 @@ class Landing:
         note = f"the landing ranked rows by {asked.metric}; what is explained here is the ranking by logit"
         return replace(found, notes=(note, *found.notes))
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
     def _headline(self) -> str:
         if self.winner is None:

@@ -9,7 +9,7 @@ import geometry
 from geometry.errors import OptionError
 from geometry.live.running import Running
 from geometry.residuals import Residuals
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _PLACES = re.compile(r"-?\d{1,9}(,-?\d{1,9})*")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Captured:
+class Captured(Tabled):
     """What was read from a running model.
 
     Attributes:
@@ -93,13 +93,9 @@ class Captured:
         rows = tuple((str(place), source, str(one), dotted(text)) for place, source, one, text in self._rows())
         return Table(title, columns, rows, (self.note(),))
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
     def _rows(self) -> list[tuple[int, str, int, str]]:
         own, tokens = len(self.ids) - self.steps, self.running.head.tokens

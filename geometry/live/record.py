@@ -8,7 +8,7 @@ import geometry
 from geometry.errors import OptionError
 from geometry.head import Head
 from geometry.live.spelling import Bounds
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens import Emoji, lookup
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Belief:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Beliefs:
+class Beliefs(Tabled):
     """How strongly a running model believes in each emoji after a prompt.
 
     Attributes:
@@ -159,17 +159,13 @@ class Beliefs:
         columns = (Column("probability"), Column("at most"), Column("group", "left"), Column("most of it", "left"))
         return Table((), columns, rows, self.notes)
 
+    def tables(self) -> tuple[Table, ...]:
+        """The first emoji, and the groups."""
+        return self.table(), self.group_table()
+
     def text(self, k: int = SHOWN) -> str:
         """Both tables."""
         return f"{self.table(k).text()}\n\n{self.group_table().text()}"
-
-    def __str__(self) -> str:
-        return self.text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"{self.table().html()}\n{self.group_table().html()}"
 
     def _share(self) -> str:
         low, high = _range(self.total)

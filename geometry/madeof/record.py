@@ -10,7 +10,7 @@ import geometry
 from geometry.choices import SpaceName
 from geometry.concepts import Concept
 from geometry.head import Head
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class TargetToken:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MadeOf:
+class MadeOf(Tabled):
     """A sparse non-negative sum of word rows that comes near a token's row, and how near others come.
 
     Attributes:
@@ -168,13 +168,9 @@ class MadeOf:
             notes=(*self._comparisons(), *self.notes),
         )
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
     def figure(self) -> "Figure":
         """Draw R² as words enter, beside what other tokens and any words reach."""

@@ -17,7 +17,7 @@ from geometry.maps.layout import Curve
 from geometry.maps.placing import Placer
 from geometry.maps.planes import Plane, principal_plane
 from geometry.maps.rows import unit_rows
-from geometry.tables import Table
+from geometry.tables import Table, Tabled
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -56,7 +56,7 @@ class Placed:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EmojiMap:
+class EmojiMap(Tabled):
     """Tokens on a plane. All that is told of points is in one order, by ascending id.
 
     Attributes:
@@ -194,14 +194,6 @@ class EmojiMap:
         from geometry.maps.tables import tables
 
         return tables(self)
-
-    def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in self.tables())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in self.tables())
 
     def figure(self) -> "matplotlib.figure.Figure":
         """Draw the map: emoji as pictures, what overlaps pushed apart, and said so."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import geometry
 from geometry.errors import OptionError
 from geometry.head import Head
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Control:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Phantoms:
+class Phantoms(Tabled):
     """The names of a lexicon without an emoji, ranked by how strongly one head would believe in one.
 
     Attributes:
@@ -222,13 +222,9 @@ class Phantoms:
         ]
         return Table((self.headline(), self.provenance()), tuple(columns), tuple(rows), self.notes())
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
     def figure(self, names: Sequence[str] = ()) -> "matplotlib.figure.Figure":
         """Draw the E of phantoms beside their controls, some names marked."""

@@ -14,7 +14,7 @@ from geometry.intervals import Figure, rank_correlation, resampled
 from geometry.names import words_of
 from geometry.phantoms.record import SHOWN, Phantoms
 from geometry.phantoms.search import LONG
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
 
@@ -39,7 +39,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Several:
+class Several(Tabled):
     """Phantoms of several heads, side by side.
 
     Attributes:
@@ -96,13 +96,9 @@ class Several:
             "version": geometry.__version__,
         }
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
     def _letters(self) -> list[str]:
         return [chr(ord("A") + i) for i in range(len(self.heads))]

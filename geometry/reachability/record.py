@@ -13,7 +13,7 @@ from geometry.intervals import percentile_among
 from geometry.landing.record import text_of
 from geometry.reachability.evidence import Evidence, Status, Step
 from geometry.reachability.sampling import Sampled
-from geometry.tables import Table
+from geometry.tables import Table, Tabled
 
 if TYPE_CHECKING:
     import pandas
@@ -42,7 +42,7 @@ class Count:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Survey:
+class Survey(Tabled):
     """Which tokens can ever be the argmax of a head's logits.
 
     Attributes:
@@ -166,14 +166,6 @@ class Survey:
         from geometry.reachability.tables import survey_tables
 
         return survey_tables(self)
-
-    def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in self.tables())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in self.tables())
 
     def provenance(self) -> str:
         """Which head, space, metric, seed and version this is of, in one line."""

@@ -17,6 +17,7 @@ from geometry.readings.spelt import Spelt
 from geometry.readings.standing import Standing
 from geometry.readings.tracking import Tracked
 from geometry.residuals import Residuals
+from geometry.tables import Table, Tabled
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +28,7 @@ LONGEST_DTYPE = 16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Lens:
+class Lens(Tabled):
     """What the head reads in the residuals of every layer.
 
     Attributes:
@@ -123,17 +124,11 @@ class Lens:
         about = {key: value for key, value in self._about().items() if key != "head"}
         return pd.DataFrame(rows).assign(head=self.head.name, fingerprint=self.head.fingerprint, **about)
 
-    def __str__(self) -> str:
+    def tables(self) -> tuple[Table, ...]:
+        """Return the tables it is shown as."""
         from geometry.readings.tables import lens_tables
 
-        return "\n\n".join(table.text() for table in lens_tables(self))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from geometry.readings.tables import lens_tables
-
-        return "\n".join(table.html() for table in lens_tables(self))
+        return tuple(lens_tables(self))
 
     def figure(self) -> "Figure":
         """Draw the first token of every layer and position, coloured by its probability."""

@@ -8,7 +8,7 @@ import geometry
 from geometry.head import Head
 from geometry.intervals import Figure
 from geometry.recall.measures import MEASURES, GroupRecall, Recall
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -34,7 +34,7 @@ class Answer:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Census:
+class Census(Tabled):
     """The census of one head in one space.
 
     Attributes:
@@ -101,14 +101,6 @@ class Census:
     def tables(self) -> tuple[Table, Table]:
         """The figures beside their baselines, and recall by group."""
         return self._figures(), self._groups()
-
-    def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in self.tables())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in self.tables())
 
     def figure(self) -> "matplotlib.figure.Figure":
         """Draw the figures beside their baselines, with intervals."""

@@ -15,6 +15,7 @@ from geometry.retry.options import RetryOptions
 from geometry.retry.reading import Layer, Moved, Snap
 from geometry.retry.tables import retry_tables
 from geometry.retry.writing import End
+from geometry.tables import Table, Tabled
 from geometry.tokens.emoji import Emoji
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class ArmSummary:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Retry:
+class Retry(Tabled):
     """A model asked for an emoji, and again, and again.
 
     Attributes:
@@ -228,13 +229,9 @@ class Retry:
         end = own[-1].end
         return f"{self.prompt.strip()}  →  {said}{' · ' * bool(said)}{end.value if end else ''}"
 
-    def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in retry_tables(self))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in retry_tables(self))
+    def tables(self) -> tuple[Table, ...]:
+        """Return the tables it is shown as."""
+        return tuple(retry_tables(self))
 
     def page(self) -> str:
         """Return it as a page of its own, without a request to anywhere."""

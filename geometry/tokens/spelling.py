@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.tokens.kinds import Kind, kind_of
 from geometry.tokens.printable import dotted, printable
 from geometry.tokens.vocabulary import Vocabulary
@@ -33,8 +33,8 @@ class SpelledPiece:
         return {"id": self.id, "text": self.text, "bytes": self.bytes.hex(), "kind": self.kind}
 
 
-@dataclass(frozen=True)
-class Spelling:
+@dataclass(frozen=True, repr=False)
+class Spelling(Tabled):
     """A text and the tokens that write it.
 
     Attributes:
@@ -71,11 +71,9 @@ class Spelling:
         columns = (Column("id"), Column("bytes", "left"), Column("kind", "left"), Column("token", "left"))
         return Table((repr(self.text),), columns, rows, (self.note,) if self.note else ())
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
 
 def spell(vocabulary: Vocabulary, text: str) -> Spelling:

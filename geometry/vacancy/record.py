@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from geometry.intervals import Figure
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, Tabled
 from geometry.vacancy.chance import Reliability
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Nonsense:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Vacancy:
+class Vacancy(Tabled):
     """The row that a name without an emoji would have, ŵ = a·x + B_g.
 
     Attributes:
@@ -135,13 +135,9 @@ class Vacancy:
             ("P(win) ranks nothing by itself: a row made from a name is likely to win that name's sum",),
         )
 
-    def __str__(self) -> str:
-        return self.table().text()
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return self.table().html()
+    def tables(self) -> tuple[Table, ...]:
+        """Return the one table it is shown as."""
+        return (self.table(),)
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         yield (

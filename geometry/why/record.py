@@ -9,6 +9,7 @@ from jaxtyping import Float64
 import geometry
 from geometry.concepts import Concept
 from geometry.head import Head
+from geometry.tables import Table, Tabled
 from geometry.vacancy import Vacancy
 from geometry.why.cascade import Step
 from geometry.why.options import WhyOptions
@@ -62,7 +63,7 @@ class Rival:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Why:
+class Why(Tabled):
     """Why a sum lands where it does.
 
     Attributes:
@@ -137,13 +138,9 @@ class Why:
             version=geometry.__version__,
         )  # fmt: skip
 
-    def __str__(self) -> str:
-        return "\n\n".join(table.text() for table in why_tables(self))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return "\n".join(table.html() for table in why_tables(self))
+    def tables(self) -> tuple[Table, ...]:
+        """Return the tables it is shown as."""
+        return tuple(why_tables(self))
 
     def figure(self) -> "Figure":
         """Draw what each term gave the winner and its rivals, and where the winner changes."""
