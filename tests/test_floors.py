@@ -16,6 +16,7 @@ FLOORS = [
     "errors",
     "choices",
     "atomic",
+    "plain",
     "bundled",
     "progress",
     "tables",

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.numpy import save, save_file
 
-from geometry import residuals as module
+from geometry.residuals import stored as module
 from geometry.errors import GeometryError, OptionError, ResidualsError
 from geometry.residuals import Residuals, as_residuals, find_residuals, read_residuals, write_residuals
 

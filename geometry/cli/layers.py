@@ -70,10 +70,8 @@ def lens(
         concept=concept, explain=explain, space=space, last_is_normed=None if last is None else last == "normed",
         seed=seed,
     )  # fmt: skip
-    if figure == "map" and output is None:
-        raise OptionError("--figure map arrived without -o; expected a file to draw it to, such as -o path.png")
-    if output is not None and figure == "map" and is_page(output):
-        raise OptionError("--figure map with a .html page arrived; expected .png, .svg or .pdf: rename it")
+    if figure == "map":
+        _check_map(output)
     opened, residuals = _open(
         file, head, prompt, chat=chat, prefix=prefix, steps=steps, dtype=dtype, max_memory=size(max_memory)
     )
@@ -87,6 +85,14 @@ def lens(
         typer.echo(str(found))
     if output is not None:
         write(found.page, found.map if figure == "map" else found.figure, output)
+
+
+def _check_map(output: str | None) -> None:
+    """Refuse a path over the emoji that has nowhere to be drawn, or no page to stand on."""
+    if output is None:
+        raise OptionError("--figure map arrived without -o; expected a file to draw it to, such as -o path.png")
+    if is_page(output):
+        raise OptionError("--figure map with a .html page arrived; expected .png, .svg or .pdf: rename it")
 
 
 def _open(

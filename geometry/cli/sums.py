@@ -1,12 +1,16 @@
 """Commands about sums and rows: where they land, why, what they are made of."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from geometry.choices import DEFAULT_SPACE, Among, Metric, SpaceName
 from geometry.cli.options import HeadOption, JsonOption, KeepOption, MemoryOption, OutputOption, draw, show, size
 from geometry.errors import OptionError
+
+if TYPE_CHECKING:
+    from geometry.vacancy import Vacancy
+    from geometry.why import Why
 
 
 def snap(
@@ -90,22 +94,34 @@ def why(
         k=k, rivals=tuple(rival or ()), among=among, keep_undertrained=keep_undertrained, as_stored=as_stored,
         cascade=cascade, vary=tuple(vary or ()), vacancy=vacancy, hull=hull, seed=seed,
     )  # fmt: skip
-    if output is not None and figure == "vacancy" and not vacancy:
-        raise OptionError("--figure vacancy arrived together with --no-vacancy; leave one of them out")
-    if output is not None and len(expressions) != 1:
-        raise OptionError(
-            f"-o with {len(expressions)} expressions arrived; a figure is drawn of one: give them one by one"
-        )
+    if output is not None:
+        _check_drawn(figure, vacancy, expressions)
     found = explain_many(open_head(head, max_memory=size(max_memory)), expressions, settings, space=space)
     for index, one in enumerate(found):
         if index and not as_json:
             typer.echo("\n")
         show(one, as_json)
     if output is not None:
-        missing = found[0].vacancy
-        if figure == "vacancy" and missing is None:
-            raise OptionError("--figure vacancy arrived, but no row was predicted: the notes above say why")
-        draw(missing.figure if figure == "vacancy" and missing is not None else found[0].figure, output)
+        draw(_drawn(found[0], figure).figure, output)
+
+
+def _check_drawn(figure: str, vacancy: bool, expressions: list[str]) -> None:
+    """Refuse a figure that cannot be drawn, before anything is computed for it."""
+    if figure == "vacancy" and not vacancy:
+        raise OptionError("--figure vacancy arrived together with --no-vacancy; leave one of them out")
+    if len(expressions) != 1:
+        raise OptionError(
+            f"-o with {len(expressions)} expressions arrived; a figure is drawn of one: give them one by one"
+        )
+
+
+def _drawn(found: "Why", figure: str) -> "Why | Vacancy":
+    """The record that a figure is of."""
+    if figure == "why":
+        return found
+    if found.vacancy is None:
+        raise OptionError("--figure vacancy arrived, but no row was predicted: the notes above say why")
+    return found.vacancy
 
 
 def madeof(

@@ -13,6 +13,7 @@ import geometry
 from geometry.choices import Metric, SpaceName
 from geometry.head import Head
 from geometry.hubness import Occurrence
+from geometry.plain import finite_or_none
 from geometry.tables import Column, Table, Tabled
 from geometry.tokens.printable import dotted
 
@@ -163,7 +164,7 @@ class Hubs(Tabled):
 
 def _figures(one: Occurrence) -> dict[str, Any]:
     return {
-        "skew": one.skew if isfinite(one.skew) else None,
+        "skew": finite_or_none(one.skew),
         "antihubs": one.antihubs,
         "antihub_share": one.antihub_share,
         "top_share": one.top_share,

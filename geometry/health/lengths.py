@@ -12,6 +12,7 @@ from geometry.head import Head
 from geometry.intervals import rank_correlation
 from geometry.matching import merge_ranks
 from geometry.moments import blocks
+from geometry.plain import finite_or_none
 from geometry.tables import Column, Table
 from geometry.tokens.kinds import KINDS
 
@@ -83,7 +84,7 @@ class Sizes:
         return {
             "by_kind": [asdict(one) for one in self.by_kind],
             "by_rank": [asdict(one) for one in self.by_rank],
-            "rank_correlation": self.correlation if np.isfinite(self.correlation) else None,
+            "rank_correlation": finite_or_none(self.correlation),
             "cones": [asdict(one) for one in self.cones],
         }
 

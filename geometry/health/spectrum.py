@@ -11,6 +11,7 @@ from geometry.head import Head
 from geometry.intervals import rank_correlation
 from geometry.landing.record import text_of
 from geometry.matching import merge_ranks
+from geometry.plain import finite_or_none
 from geometry.products import row_products
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
@@ -238,4 +239,4 @@ def _direction(one: Direction) -> dict[str, Any]:
     told = asdict(one)
     for end in ("high", "low"):
         told[end] = [{"id": token, "text": text} for token, text in told[end]]
-    return {key: None if isinstance(value, float) and not np.isfinite(value) else value for key, value in told.items()}
+    return {key: finite_or_none(value) if isinstance(value, float) else value for key, value in told.items()}

@@ -10,6 +10,7 @@ from jaxtyping import Int64
 from geometry.head import Head
 from geometry.health.indicators import RULE, Found, HiddenHalf, Indicator, hide_half, indicators, overlap
 from geometry.landing.record import text_of
+from geometry.plain import finite_or_none
 from geometry.tables import Column, Table
 from geometry.tokens.printable import dotted
 
@@ -82,7 +83,7 @@ class Suspects:
                 {
                     "name": one.name,
                     "threshold": None if one.threshold is None else one.told(one.threshold),
-                    "letters_reach": _plain(one.told(one.highest_anchor)),
+                    "letters_reach": finite_or_none(one.told(one.highest_anchor)),
                     "flagged_if": "lower" if one.falls else "higher",
                     "flagged": len(one.ids),
                     "agreement": self.agreement(one),
@@ -91,7 +92,10 @@ class Suspects:
             ],
             "votes": {str(votes): count for votes, count in self.votes().items()},
             "rows": [
-                {**asdict(one), "scores": {sign.name: _plain(sign.told(one.scores[sign.name])) for sign in self.signs}}
+                {
+                    **asdict(one),
+                    "scores": {sign.name: finite_or_none(sign.told(one.scores[sign.name])) for sign in self.signs},
+                }
                 for one in self.suspects
             ],
             "hidden_half": None if self.hidden is None else _hidden(self.hidden),
@@ -229,10 +233,6 @@ def _narrow(value: float) -> str:
 
 def _threshold(one: Indicator) -> str:
     return "–" if one.threshold is None else f"{'≤' if one.falls else '≥'} {one.told(one.threshold):.3f}"
-
-
-def _plain(value: float) -> float | None:
-    return value if np.isfinite(value) else None
 
 
 def _share(value: float | None) -> str:

@@ -1,7 +1,6 @@
 """A prompt run once: what comes after many continuations of it, from keys and values that they share."""
 
 import copy
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from geometry.live.running import BATCH_TOKENS, Running
+from geometry.live.running import Running
 
 TRIED_PATHS, TRIED_TOKENS = 4, 3
 """What is run both ways before a memory is shared."""
@@ -40,21 +39,7 @@ class Prefix:
         whole = [(*self.ids, *path) for path in paths]
         if not all(paths) or not self.shares:
             return self.running.logits(whole)
-        by_length: dict[int, list[int]] = defaultdict(list)
-        for place, ids in enumerate(whole):
-            self.running.check(ids)
-            by_length[len(ids)].append(place)
-        found: Float32[np.ndarray, "paths vocab"] | None = None
-        for length, places in by_length.items():
-            size = max(1, BATCH_TOKENS // length)
-            for start in range(0, len(places), size):
-                batch = places[start : start + size]
-                last = self._after([paths[place] for place in batch])
-                if found is None:
-                    found = np.empty((len(paths), last.shape[1]), dtype=np.float32)
-                found[batch] = last
-        assert found is not None
-        return found
+        return self.running.in_batches(whole, lambda batch: self._after([paths[place] for place in batch]))
 
     @cached_property
     def shares(self) -> bool:

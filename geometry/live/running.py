@@ -3,7 +3,7 @@
 import inspect
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -195,6 +195,20 @@ class Running:
             OptionError: the model cannot read one of them.
             ReadoutError: logits that are not finite.
         """
+        return self.in_batches(sequences, lambda batch: self.last_logits([sequences[place] for place in batch]))
+
+    def in_batches(
+        self, sequences: Sequence[Sequence[int]], run: Callable[[list[int]], Float32[np.ndarray, "batch vocab"]]
+    ) -> Float32[np.ndarray, "sequences vocab"]:
+        """Return the logits after each sequence, asked for in batches of one length.
+
+        Args:
+            sequences: All that the model reads, whole.
+            run: Gives the logits after the sequences at some places, which are of one length.
+
+        Raises:
+            OptionError: the model cannot read one of them.
+        """
         by_length: dict[int, list[int]] = defaultdict(list)
         for place, ids in enumerate(sequences):
             self.check(ids)
@@ -204,7 +218,7 @@ class Running:
             size = max(1, BATCH_TOKENS // length)
             for start in range(0, len(places), size):
                 batch = places[start : start + size]
-                last = self.last_logits([sequences[place] for place in batch])
+                last = run(batch)
                 if found is None:
                     found = np.empty((len(sequences), last.shape[1]), dtype=np.float32)
                 found[batch] = last

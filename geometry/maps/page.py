@@ -10,6 +10,7 @@ from geometry import pages
 from geometry.maps.groups import color_of, in_order, is_kind, name_of
 from geometry.maps.tables import percent
 from geometry.pages.atlas import make_atlas
+from geometry.plain import finite_or_none
 from geometry.tokens.printable import OPENING, printable
 
 if TYPE_CHECKING:
@@ -132,8 +133,7 @@ def _seen(text: str) -> str:
 
 
 def _number(value: float | None) -> float | None:
-    """A number in five digits; None where there is none."""
-    return float(f"{value:.5g}") if value is not None and np.isfinite(value) else None
+    return finite_or_none(value, digits=5)
 
 
 @cache

@@ -11,6 +11,7 @@ import geometry
 from geometry.head import Head
 from geometry.intervals import percentile_among
 from geometry.landing.record import text_of
+from geometry.plain import finite_or_none
 from geometry.reachability.evidence import Evidence, Status, Step
 from geometry.reachability.sampling import Sampled
 from geometry.tables import Table, Tabled
@@ -191,7 +192,7 @@ class Survey(Tabled):
             "masked": bool(self.masked[place]),
             "status": one.status,
             "step": one.step,
-            **{name: _number(getattr(one, name)) for name in ("distance", "gap", "lead", "bound")},
+            **{name: finite_or_none(getattr(one, name)) for name in ("distance", "gap", "lead", "bound")},
             **self._percentiles(one),
             "rounds": one.rounds,
             "members": len(one.ids),
@@ -212,8 +213,3 @@ class Survey(Tabled):
 
 
 _RARE: dict[Status, str] = {"undecided": "undecided", "tied": "tied with a lower id"}
-
-
-def _number(value: float) -> float | None:
-    """JSON knows no NaN."""
-    return float(value) if np.isfinite(value) else None

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 
 from geometry import pages
 from geometry.landing.record import text_of
+from geometry.plain import finite_or_none
 from geometry.readings.tables import headline
 from geometry.readings.words import said
 
@@ -159,5 +160,4 @@ def _banded(
 
 
 def _number(value: float) -> float | None:
-    """A number in four digits; None where it is not known."""
-    return float(f"{value:.4g}") if np.isfinite(value) else None
+    return finite_or_none(value, digits=4)

@@ -10,6 +10,7 @@ from jaxtyping import Float64
 import geometry
 from geometry.head import Head
 from geometry.landing.record import text_of
+from geometry.plain import finite_or_none
 from geometry.readings.explained import Explained
 from geometry.readings.options import LensOptions
 from geometry.readings.reading import Reading
@@ -176,13 +177,13 @@ class Lens(Tabled):
         spelt = self.spelt[layer][column] if self.spelt else None
         return {
             "top": [
-                {"id": token, "text": text_of(self.head, token), "probability": known(probability)}
+                {"id": token, "text": text_of(self.head, token), "probability": finite_or_none(probability)}
                 for token, probability in zip(
                     reading.ids[at].tolist(), reading.probabilities[at].tolist(), strict=True
                 )
             ],
-            "entropy": known(reading.entropy[at]),
-            "divergence": known(reading.divergence[at]),
+            "entropy": finite_or_none(reading.entropy[at]),
+            "divergence": finite_or_none(reading.divergence[at]),
             "spelt": None if spelt is None else asdict(spelt),
             "tracked": [self._tracked(index, at) for index in range(len(self.tracked))],
             "standing": None if self.standing is None else _standing(self.standing, at),
@@ -193,7 +194,7 @@ class Lens(Tabled):
         one, reading = self.tracked[index], self.reading
         told = {
             "label": one.label, "id": one.id, "text": one.text, "rank": int(reading.ranks[at][index]),
-            "probability": known(reading.tracked[at][index]),
+            "probability": finite_or_none(reading.tracked[at][index]),
         }  # fmt: skip
         return told | {"cosine_similarity": float(self.cosines[index][at])} if index in self.cosines else told
 
@@ -219,8 +220,3 @@ def _standing(found: Standing, at: tuple[int, int]) -> dict[str, Any]:
         values = getattr(found, name)
         told[name] = None if values is None else float(values[at])
     return told
-
-
-def known(value: float) -> float | None:
-    """Return a number for JSON; None for what is not known."""
-    return float(value) if np.isfinite(value) else None
