@@ -10,9 +10,9 @@ import pytest
 import torch
 from safetensors.numpy import save, save_file
 
-from geometry.residuals import stored as module
 from geometry.errors import GeometryError, OptionError, ResidualsError
 from geometry.residuals import Residuals, as_residuals, find_residuals, read_residuals, write_residuals
+from geometry.residuals import stored as module
 
 STATES = np.random.default_rng(0).normal(size=(4, 3, 8)).astype(np.float32)
 

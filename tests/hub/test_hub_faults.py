@@ -12,7 +12,7 @@ from models import sharded, single, tensors
 from safetensors import safe_open
 
 import geometry as geo
-from geometry.checkpoint.hub import download, wire
+from geometry.checkpoint.hub import download, exchange, wire
 from geometry.errors import CheckpointError
 
 CHUNK = 2**16
@@ -141,7 +141,7 @@ def test_faults_that_last(fault: str, maker: Callable[[], dict[str, bytes]], hub
 
 @pytest.mark.parametrize("limit", ["TIMEOUT", "ANSWER_TIMEOUT"])
 def test_a_server_that_says_nothing(limit: str, hub: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, limit, 0.1)
+    monkeypatch.setattr(exchange, limit, 0.1)
     hub.add("org/model", single())
     hub.lies.silent = 1.0
     assert "does not answer" in refusal("org/model")
@@ -149,7 +149,7 @@ def test_a_server_that_says_nothing(limit: str, hub: Loopback, cache: Path, monk
 
 
 def test_a_server_that_dawdles(hub: Loopback, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "PATIENCE", 0.05)
+    monkeypatch.setattr(exchange, "PATIENCE", 0.05)
     monkeypatch.setattr(wire, "REQUESTS", 3)
     hub.add("org/model", single())
     hub.lies.drip = 0.01
