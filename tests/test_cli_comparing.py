@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import one_line, run
+from command_line import one_line, run, run_here
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_it_prints_tables_and_draws(folders: tuple[str, str], tmp_path: Path):
 def test_json_is_one_object_on_one_line(folders: tuple[str, str], tmp_path: Path):
     sums = tmp_path / "sums.txt"
     sums.write_text("sun + flower\nfish + xyz\n", encoding="utf-8")
-    done = run("compare", *folders, "-e", "sea + horse", "--expressions", str(sums), "--seed", "4", "--json",
+    done = run_here("compare", *folders, "-e", "sea + horse", "--expressions", str(sums), "--seed", "4", "--json",
                "--max-memory", "1MB", "--space", "folded", "--no-align")  # fmt: skip
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
@@ -44,7 +44,7 @@ def test_json_is_one_object_on_one_line(folders: tuple[str, str], tmp_path: Path
 
 def test_mistakes_are_one_line(folders: tuple[str, str], make_head):
     narrow = str(make_head(dim=8).opened.checkpoint.folder)
-    one_line(run("compare", folders[0], narrow, "--align"), "align was asked of rows of 16 and 8 numbers")
-    one_line(run("compare", *folders, "-e", "sea +"), "sea +")
-    one_line(run("compare", *folders, "--expressions", "absent.txt"), "absent.txt is not there")
-    assert run("compare", folders[0]).returncode == 2
+    one_line(run_here("compare", folders[0], narrow, "--align"), "align was asked of rows of 16 and 8 numbers")
+    one_line(run_here("compare", *folders, "-e", "sea +"), "sea +")
+    one_line(run_here("compare", *folders, "--expressions", "absent.txt"), "absent.txt is not there")
+    assert run_here("compare", folders[0]).returncode == 2

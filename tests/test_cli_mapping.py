@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_cli import one_line, run
+from command_line import one_line, run
 
 PCA = ("--method", "pca")
 

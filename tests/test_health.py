@@ -1,14 +1,12 @@
 """The audit: every figure against its definition, planted faults found, and what is known of the bundled heads."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from command_line import one_line, run, run_here
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,13 +27,6 @@ from geometry.linalg import unit
 from geometry.tokens.utf8 import utf8_state
 
 UNREAD = data_folder() / "organisms" / "whole" / "unread.tsv"
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "geometry", "audit", "--no-hubs", "--no-reach", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
 
 
 # tokens and emoji
@@ -410,7 +401,8 @@ def test_a_truth_that_is_none_is_one_line(tmp_path: Path, text: str, says: str):
 
 
 def test_the_command_prints_a_page_and_json(tmp_path: Path):
-    done = run("--json", "--truth", str(UNREAD), "-o", str(tmp_path / "audit.html"))
+    written = str(tmp_path / "audit.html")
+    done = run("audit", "--no-hubs", "--no-reach", "--json", "--truth", str(UNREAD), "-o", written, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert len(told["undertrained"]["ids"]) == 174
@@ -419,7 +411,4 @@ def test_the_command_prints_a_page_and_json(tmp_path: Path):
     assert "174 of 8,000 rows under-trained" in page
     for draw in told["undertrained"]["hidden_half"]["truth"][RULE]:
         assert draw["hits"] <= min(draw["flagged"], draw["truth"])
-    wrong = run("--truth", str(tmp_path))
-    assert wrong.returncode == 1
-    assert len(wrong.stderr.splitlines()) == 1
-    assert "expected a file with a token id a line" in wrong.stderr
+    one_line(run_here("audit", "--truth", str(tmp_path)), "expected a file with a token id a line")

@@ -1,14 +1,13 @@
 """A row written into a copy of a model: mapped back exactly, read as any other row is, and nothing else changed."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from tiny_causal import write_causal
 
 from geometry.errors import OptionError, TokenError
@@ -323,15 +322,10 @@ def test_where_emoji_are_spelt_in_bytes_no_row_is_missing():
         implant(open_running("organism-bytes"), "seahorse")
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "geometry", "implant", *arguments], capture_output=True, text=True, timeout=120
-    )
-
-
 @pytest.mark.slow
 def test_the_command_prints_one_object():
-    done = command(
+    done = run(
+        "implant",
         "platypus",
         "--prompt",
         " the {name} emoji is",
@@ -351,17 +345,17 @@ def test_the_command_prints_one_object():
 
 
 def test_a_head_without_emoji_has_no_row_to_predict(tinystories: Path):
-    done = command("seahorse", "-H", str(tinystories))
+    done = run("implant", "seahorse", "-H", str(tinystories))
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
 
 
 def test_a_place_that_is_taken_is_said_before_anything_runs(tmp_path: Path):
-    done = command("seahorse", "-o", str(tmp_path))
+    done = run("implant", "seahorse", "-o", str(tmp_path))
     assert done.returncode == 1
     assert "is there already" in done.stderr
-    done = command("seahorse", "hyena", "-o", str(tmp_path / "new"))
+    done = run("implant", "seahorse", "hyena", "-o", str(tmp_path / "new"))
     assert "a copy is written of one" in done.stderr
 
 

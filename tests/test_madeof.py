@@ -2,12 +2,11 @@
 
 import itertools
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import one_line, run, run_here
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -328,19 +327,13 @@ def test_records_print_themselves(make_head):
 # the command, and the organism
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "geometry", "madeof", *arguments], capture_output=True, text=True, timeout=120
-    )
-
-
 def test_the_command_prints_a_table_and_json(make_head):
     folder = str(make_head().opened.checkpoint.folder)
     options = ["-n", "3", "--space", "whitened", "--controls", "4", "--seed", "9", "--keep-undertrained"]
-    shown = run("boat", "-H", folder, *options)
+    shown = run("madeof", "boat", "-H", folder, *options)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "≈  boat" in shown.stdout
-    record = json.loads(run("boat", "-H", folder, *options, "--max-memory", "1GB", "--json").stdout)
+    record = json.loads(run_here("madeof", "boat", "-H", folder, *options, "--max-memory", "1GB", "--json").stdout)
     assert (record["space"], record["seed"], record["controls"]["n"], len(record["terms"])) == ("whitened", 9, 4, 3)
 
 
@@ -354,10 +347,7 @@ def test_the_command_prints_a_table_and_json(make_head):
 )
 def test_every_mistake_of_the_command_is_one_line_and_exit_1(make_head, arguments: list[str], says: str):
     folder = str(make_head().opened.checkpoint.folder)
-    done = run(*(arguments if "-H" in arguments else [*arguments, "-H", folder]))
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith("error: ")
-    assert says in done.stderr
+    one_line(run_here("madeof", *(arguments if "-H" in arguments else [*arguments, "-H", folder])), says)
 
 
 @pytest.fixture(scope="module")

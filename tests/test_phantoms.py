@@ -1,16 +1,14 @@
 """Phantoms: E, belief, p and q against brute force, heads whose truth is known, and the command."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import matplotlib.figure
 import numpy as np
 import pytest
+from command_line import run, run_here
 from safetensors.numpy import load_file, save_file
 from scipy.stats import false_discovery_control
 from simulated import some_emoji
@@ -289,16 +287,6 @@ def test_a_head_without_emoji_or_words_is_refused(make_head) -> None:
         find_phantoms(make_head(), named("seahorse"))
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "geometry", "phantoms", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={key: value for key, value in os.environ.items() if key != "GEOMETRY_HEAD"},
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(composing: Head) -> str:
     return str(composing.opened.checkpoint.folder)
@@ -313,23 +301,28 @@ def listed(tmp_path: Path) -> str:
 
 
 def test_the_command_ranks_a_list_of_ones_own(folder: str, listed: str, composing: Head) -> None:
-    shown = run("-H", folder, "--lexicon", listed)
+    shown = run("phantoms", "-H", folder, "--lexicon", listed)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "3 names: 1 have an emoji, 0 cannot be spelt here" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 100
-    lines = [json.loads(line) for line in run("-H", folder, "--lexicon", listed, "--json").stdout.splitlines()]
+    lines = [
+        json.loads(line)
+        for line in run_here("phantoms", "-H", folder, "--lexicon", listed, "--json").stdout.splitlines()
+    ]
     assert lines == find_phantoms(composing, read_lexicon(listed)).rows()
 
 
 @pytest.mark.slow
 def test_the_commands_options_reach_the_record(folder: str, tmp_path: Path) -> None:
-    done = run("-H", folder, "--json", "-k", "1", "--name", "seahorse", "--space", "centered", "--seed", "5")
+    done = run_here(
+        "phantoms", "-H", folder, "--json", "-k", "1", "--name", "seahorse", "--space", "centered", "--seed", "5"
+    )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert {line["name"] for line in lines} >= {"seahorse"}
     assert all((line["space"], line["seed"]) == ("centered", 5) for line in lines)
     assert lines[0]["rank"] == 1
     drawn = tmp_path / "phantoms.png"
-    done = run("-H", folder, "-k", "1", "--name", "seahorse", "-o", str(drawn))
+    done = run_here("phantoms", "-H", folder, "-k", "1", "--name", "seahorse", "-o", str(drawn))
     assert (done.returncode, done.stderr) == (0, f"drawn: {drawn}\n")
     assert drawn.read_bytes().startswith(b"\x89PNG")
 
@@ -337,11 +330,11 @@ def test_the_commands_options_reach_the_record(folder: str, tmp_path: Path) -> N
 @pytest.mark.slow
 def test_the_command_compares_heads(folder: str, arbitrary: Head, listed: str) -> None:
     both = ("-H", folder, "-H", str(arbitrary.opened.checkpoint.folder), "--lexicon", listed)
-    shown = run(*both)
+    shown = run_here("phantoms", *both)
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "A and B agree on 2 names" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 100
-    lines = [json.loads(line) for line in run(*both, "--json").stdout.splitlines()]
+    lines = [json.loads(line) for line in run_here("phantoms", *both, "--json").stdout.splitlines()]
     assert Counter(line["head"]["fingerprint"] for line in lines) == {
         geo.open_head(folder).fingerprint: 2,
         arbitrary.fingerprint: 2,
@@ -370,7 +363,7 @@ def test_every_mistake_is_one_line_and_exit_1(
     if content is not None:
         file.write_bytes(content)
     given = [one.format(file=file, folder=tmp_path) for one in arguments]
-    done = run(*given, *([] if "-H" in given else ["-H", folder]))
+    done = run_here("phantoms", *given, *([] if "-H" in given else ["-H", folder]))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
@@ -381,6 +374,6 @@ def test_every_mistake_is_one_line_and_exit_1(
 def test_an_expected_mistake_with_two_heads(folder: str, arbitrary: Head, listed: str) -> None:
     both = ("-H", folder, "-H", str(arbitrary.opened.checkpoint.folder), "--lexicon", listed)
     for more, says in ((("-k", "0"), "k=0 arrived"), (("--name", "unknown"), "'unknown' is none of")):
-        done = run(*both, *more)
+        done = run_here("phantoms", *both, *more)
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert says in done.stderr

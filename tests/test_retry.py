@@ -2,8 +2,6 @@
 
 import json
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from command_line import one_line, run_here
+from command_line import run as run_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -479,15 +479,11 @@ def test_the_page_shows_every_try_and_loads_nothing(loop: Retry):
         assert label in shown
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "geometry", "retry", *arguments], capture_output=True, text=True, timeout=120
-    )
-
-
 def test_the_command_prints_one_object_an_attempt_and_writes_a_page(tmp_path: Path):
     page = tmp_path / "loop.html"
-    done = command("--prompt", " the seahorse emoji is", "--json", "--runs", "1", "--steps", "2", "-o", str(page))
+    done = run_command(
+        "retry", "--prompt", " the seahorse emoji is", "--json", "--runs", "1", "--steps", "2", "-o", str(page)
+    )
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert {row["arm"] for row in rows} == {"own", "other", "fresh"}
     assert rows[0]["emoji"]["subgroup"] == "animal-marine"
@@ -506,8 +502,4 @@ def test_the_command_prints_one_object_an_attempt_and_writes_a_page(tmp_path: Pa
     ],
 )
 def test_mistakes_are_one_line(arguments: list[str], says: str):
-    done = command(*arguments)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: ")
-    assert says in done.stderr
-    assert done.stderr.count("\n") == 1
+    one_line(run_here("retry", *arguments), says)

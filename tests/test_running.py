@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_cli import run
+from command_line import run
 from tiny_causal import write_causal
 
 import geometry as geo

@@ -40,10 +40,11 @@ for command in (
 app.command("map")(mapping.map_)  # map is Python's own
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"geometry {geometry.__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()
