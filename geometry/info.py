@@ -61,8 +61,7 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
         check_tied: compare the head with the embedding, if both are stored: doubles the reading.
         full_hash: add the SHA-256 of the whole matrix.
     """
-    opened, tokens = head.opened, head.tokens
-    undertrained = head.undertrained
+    opened = head.opened
     values: dict[str, Any] = {
         "name": head.name,
         "source": head.source,
@@ -74,43 +73,55 @@ def describe(head: Head, *, check_tied: bool = False, full_hash: bool = False) -
         "head_tensor": opened.layout.head,
         "norm": opened.layout.norm,
         "readout": head.readout.to_dict(),
-    }
-    if tokens is None:
-        values["regime"], values["tokens"] = None, None
-        values["note"] = head.opened.vocabulary[1]
-    else:
-        kinds, counts = np.unique(tokens.kinds[: head.vocab], return_counts=True)
-        values["regime"] = _regime(tokens)
-        values["tokens"] = {
-            "tokenizer": tokens.tokenizer_size,
-            "without_row": max(0, tokens.tokenizer_size - head.vocab),
-            **{str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
-        }
-        if tokens.note:
-            values["note"] = tokens.note
-    values["masked"] = {
-        "undertrained": len(undertrained.ids),
-        "not_finite": int((~opened.finite).sum()),
-        "padding": int((~opened.has_token).sum()),
-        "reserved": len(opened.reserved),
-        "reason": undertrained.reason,
+        **_vocabulary(head),
+        "masked": _masked(head),
     }
     if check_tied:
         values["embedding"] = compare_with_embedding(head)
     if full_hash:
         values["sha256"] = head.full_hash()
     # counted last, so that the reading above is in it
-    reads, tokenizer = opened.checkpoint.reads, tokens.bytes_read if tokens else 0
-    kept = opened.checkpoint.kept
+    return Info({**values, **_bytes_read(head), "version": geometry.__version__})
+
+
+def _vocabulary(head: Head) -> dict[str, Any]:
+    tokens = head.tokens
+    if tokens is None:
+        return {"regime": None, "tokens": None, "note": head.opened.vocabulary[1]}
+    kinds, counts = np.unique(tokens.kinds[: head.vocab], return_counts=True)
+    told = {
+        "tokenizer": tokens.tokenizer_size,
+        "without_row": max(0, tokens.tokenizer_size - head.vocab),
+        **{str(kind): int(count) for kind, count in zip(kinds, counts, strict=True)},
+    }
+    return {"regime": _regime(tokens), "tokens": told, **({"note": tokens.note} if tokens.note else {})}
+
+
+def _masked(head: Head) -> dict[str, Any]:
+    """How many rows are never landed on, by the reason."""
+    opened, undertrained = head.opened, head.undertrained
+    return {
+        "undertrained": len(undertrained.ids),
+        "not_finite": int((~opened.finite).sum()),
+        "padding": int((~opened.has_token).sum()),
+        "reserved": len(opened.reserved),
+        "reason": undertrained.reason,
+    }
+
+
+def _bytes_read(head: Head) -> dict[str, Any]:
+    """How many bytes of how many were read to know all this; what a head from the Hub took is what was fetched."""
+    checkpoint, tokens = head.opened.checkpoint, head.tokens
+    reads, kept = checkpoint.reads, checkpoint.kept
     if kept is None:
-        values["bytes_read"] = reads.total + tokenizer
-        values["bytes_total"] = opened.checkpoint.bytes_total + reads.beside_weights + tokenizer
-    else:
-        values["bytes_read"] = kept.origin.bytes_read + sum(reads.fetched.values())
-        values["bytes_total"] = kept.origin.bytes_total
-        values["hub"] = {**asdict(kept.origin), "cached": kept.cached}
-    values["version"] = geometry.__version__
-    return Info(values)
+        tokenizer = tokens.bytes_read if tokens else 0
+        total = checkpoint.bytes_total + reads.beside_weights + tokenizer
+        return {"bytes_read": reads.total + tokenizer, "bytes_total": total}
+    return {
+        "bytes_read": kept.origin.bytes_read + sum(reads.fetched.values()),
+        "bytes_total": kept.origin.bytes_total,
+        "hub": {**asdict(kept.origin), "cached": kept.cached},
+    }
 
 
 def _regime(tokens: Vocabulary) -> dict[str, Any] | None:

@@ -30,19 +30,7 @@ def read_tokenizer_json(path: Path) -> tuple[TokenTable, Json]:
     if not isinstance(spec, dict) or not isinstance(spec.get("model"), dict):
         raise TokenError(f'{path} has no "model", but a tokenizer.json was expected')
     alphabet = find_alphabet(spec)
-    table: dict[int, str] = {}
-    scores = None
-    vocab = spec["model"].get("vocab")
-    if isinstance(vocab, dict):
-        for piece, value in vocab.items():
-            token_id = check_id(value, f"the piece {piece!r:.40}", path)
-            if token_id in table:
-                raise TokenError(f"{path}: id {token_id} stands for both {table[token_id]!r:.40} and {piece!r:.40}")
-            table[token_id] = piece
-    elif isinstance(vocab, list):
-        table, scores = _unigram(vocab, path)
-    else:
-        raise TokenError(f"{path}: the model's vocab is a {type(vocab).__name__}, but an object or a list was expected")
+    table, scores = _pieces(spec["model"].get("vocab"), path)
     added = _added_tokens(spec, path)
     table |= {token.id: token.content for token in added.values()}
     if not table:
@@ -115,6 +103,21 @@ def find_alphabet(spec: Json) -> Alphabet:
     if model.get("type") == "WordLevel" and not spec.get("decoder"):
         return Alphabet("words")
     return Alphabet("plain", byte_fallback=byte_fallback)
+
+
+def _pieces(vocab: Any, path: Path) -> tuple[dict[int, str], tuple[float, ...] | None]:
+    """Return the model's pieces by their ids, and the scores that a Unigram gives them."""
+    if isinstance(vocab, list):
+        return _unigram(vocab, path)
+    if not isinstance(vocab, dict):
+        raise TokenError(f"{path}: the model's vocab is a {type(vocab).__name__}, but an object or a list was expected")
+    table: dict[int, str] = {}
+    for piece, value in vocab.items():
+        token_id = check_id(value, f"the piece {piece!r:.40}", path)
+        if token_id in table:
+            raise TokenError(f"{path}: id {token_id} stands for both {table[token_id]!r:.40} and {piece!r:.40}")
+        table[token_id] = piece
+    return table, None
 
 
 def _unigram(vocab: list[Any], path: Path) -> tuple[dict[int, str], tuple[float, ...]]:

@@ -213,6 +213,9 @@ class _HubHandler(_Handler):
     origin = "hub"
 
     def do_GET(self) -> None:
+        if self.path.startswith("/api/") and not self.path.startswith("/api/models/"):
+            self.send_error(404)  # the client asks something of its own once a process: neither seen nor lied to
+            return
         if self.busy():
             return
         if self.loopback.lies.refusal is not None:
