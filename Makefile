@@ -21,7 +21,7 @@ lint: .venv/.tools
 	$(BIN)/mypy
 
 bench: .venv/.tools
-	$(BIN)/python benchmarks/table.py
+	$(BIN)/python benchmarks/table.py --write docs/performance.md
 
 bench-memory: .venv/.tools
 	$(BIN)/python benchmarks/memory.py

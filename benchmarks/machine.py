@@ -6,6 +6,8 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from geometry import __version__
+
 LIBRARIES = ("torch", "faiss-cpu", "numpy", "scikit-learn", "gensim")
 
 
@@ -13,7 +15,7 @@ def facts() -> tuple[str, ...]:
     """The machine, its system and the versions of what is compared, one line each."""
     return (
         f"{_processor()}, {os.cpu_count()} cores, {_memory()} of memory, load {os.getloadavg()[0]:.1f} at the start",
-        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, geometry {version('geometry')}",
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, geometry {__version__}",
         ", ".join(f"{name} {_version(name)}" for name in LIBRARIES),
     )
 
