@@ -15,7 +15,7 @@ import geometry as geo
 from geometry.errors import OptionError, ReadoutError
 from geometry.scoring import score_with
 from geometry.search import BestRows, neighbors, scan
-from geometry.search.device import choose_device
+from geometry.search.device import choose_device, stored_there
 from geometry.search.narrow import NarrowRows
 
 METRICS = ("logit", "cosine", "euclidean")
@@ -230,7 +230,8 @@ def test_bounds_hold_for_every_row(tmp_path, seed: int, k: int, queries: int, me
     vectors = generator.normal(size=(queries, 24))
     scoring = score_with(head, vectors, metric)
     way = NarrowRows(scoring, head.candidates(), k, "cpu")
-    products = way._multiply(head.opened.matrix.raw_block(0, 400)).double().numpy()
+    raw = head.opened.matrix.raw_block(0, 400)
+    products = way._multiply(stored_there(head.opened.matrix, 0, raw, "cpu")).double().numpy()
     real = head.rows(range(400)) if head.space.name == "raw" else head.opened.matrix.rows(range(400))
     linear = scoring.x @ real.astype(np.float64).T + scoring.offset[:, None]
     linear = linear * (1.0 if scoring.scale is None else scoring.scale)

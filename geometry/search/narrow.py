@@ -5,7 +5,6 @@ at before anything is kept. A query that leaves too many rows in doubt is given 
 """
 
 import sys
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ from jaxtyping import Bool, Float32, Float64, Int64, Shaped
 
 from geometry.scoring import Scoring
 from geometry.search.bounds import BF16_UNIT, make_bounds
-from geometry.search.device import choose_device, full_sums, rounds_once
+from geometry.search.device import as_tensor, choose_device, full_sums, rounds_once, stored_there
 from geometry.search.pairs import Pairs, joined
 
 if TYPE_CHECKING:
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
 GROUP = 16
 """Rows of which only the best is looked at first."""
 
-PRODUCTS_AT_ONCE = 2**21
-"""Products that are made at a time, so that they are still in the processor's cache when they are looked at."""
+PRODUCTS_AT_ONCE = {"cpu": 2**21, "cuda": 2**25}
+"""Products that are made at a time: so that a processor still has them in its cache when they are looked at, and so
+that a GPU is not waited for too often."""
 
 STEP = 64
 """Rows that are multiplied at once are a multiple of this many, which the processor's matrix units like."""
@@ -94,30 +94,32 @@ class NarrowRows:
 
     def see(self, start: int, block: Float32[np.ndarray, "tokens dim"]) -> None:
         """Take in the rows from ``start`` on."""
-        self._take(start, block)
+        self._take(start, as_tensor(block))
 
     def see_stored(self, start: int, raw: Shaped[np.ndarray, "tokens width"]) -> None:
         """Take in the rows from ``start`` on, as they lie in the file."""
-        self._take(start, raw)
+        self._take(start, stored_there(self.scoring.head.opened.matrix, start, raw, self.device))
 
     def found(self) -> tuple[Pairs, list[int]]:
         """Rows among which the k best of each query are, and the queries of which too many are in doubt to tell."""
         self._prune()
         return joined(self._pending), np.flatnonzero(self._given_up).tolist()
 
-    def _take(self, start: int, rows: Shaped[np.ndarray, "tokens width"]) -> None:
+    def _take(self, start: int, rows: "torch.Tensor") -> None:
+        import torch
+
         inside = np.flatnonzero(self.allowed[start : start + len(rows)])
         if not len(inside):
             return
         if 2 * len(inside) < len(rows):
-            rows, ids = rows[inside], inside + start
+            rows, ids = rows[torch.from_numpy(inside).to(rows.device)], inside + start
         else:
             ids = np.arange(start, start + len(rows))
-        step = max(PRODUCTS_AT_ONCE // len(self._least) // STEP, 8) * STEP
+        step = max(PRODUCTS_AT_ONCE[self.device] // len(self._least) // STEP, 8) * STEP
         for first in range(0, len(rows), step):
-            self._sift(ids[first : first + step], rows[first : first + step])
+            self._sift(ids[first : first + step], rows[first : first + step].to(self.device))
 
-    def _sift(self, ids: Int64[np.ndarray, " tokens"], rows: Shaped[np.ndarray, "tokens width"]) -> None:
+    def _sift(self, ids: Int64[np.ndarray, " tokens"], rows: "torch.Tensor") -> None:
         """Keep what may be among the best of some rows."""
         products = self._multiply(rows)
         scores = self._scored(ids, products)
@@ -141,21 +143,13 @@ class NarrowRows:
         if self._seen >= 2 * self._pruned_at or sum(map(len, self._pending)) > PENDING:
             self._prune()
 
-    def _multiply(self, rows: Shaped[np.ndarray, "tokens width"]) -> "torch.Tensor":
+    def _multiply(self, rows: "torch.Tensor") -> "torch.Tensor":
         """The products of every query (first axis) with some rows."""
-        import torch
-
-        with warnings.catch_warnings():
-            # the file is mapped read-only, and nothing is written to it here
-            warnings.simplefilter("ignore", UserWarning)
-            given = torch.from_numpy(rows.view(np.int16) if self.takes_stored else rows)
-        given = given.to(self.device)
         with full_sums():
-            rows_there = given.view(torch.bfloat16) if self.takes_stored else given
             # of the two orders, which give the same, each is twice as fast as the other at its end
             if len(self._asked) > FEW:
-                return self._asked @ rows_there.T
-            return (rows_there @ self._asked.T)[:, : len(self._least)].T.contiguous()
+                return self._asked @ rows.T
+            return (rows @ self._asked.T)[:, : len(self._least)].T.contiguous()
 
     def _scored(self, ids: Int64[np.ndarray, " tokens"], products: "torch.Tensor") -> "torch.Tensor":
         """The rounded scores of some rows: −∞ of those that may not be found, +∞ where float32 has no room for them."""
