@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 GROUP = 16
 """Rows of which only the best is looked at first."""
 
-PRODUCTS_AT_ONCE = {"cpu": 2**21, "cuda": 2**25}
+PRODUCTS_AT_ONCE = {"cpu": 3 * 2**20, "cuda": 2**25}
 """Products that are made at a time: so that a processor still has them in its cache when they are looked at, and so
 that a GPU is not waited for too often."""
 
-STEP = 64
-"""Rows that are multiplied at once are a multiple of this many, which the processor's matrix units like."""
+STEP = 1024
+"""Rows that are multiplied at once are a multiple of this many: threads share them evenly."""
 
 PENDING = 2**21
 """Candidates that are kept before those that newer ones rule out are dropped."""
@@ -115,7 +115,7 @@ class NarrowRows:
             rows, ids = rows[torch.from_numpy(inside).to(rows.device)], inside + start
         else:
             ids = np.arange(start, start + len(rows))
-        step = max(PRODUCTS_AT_ONCE[self.device] // len(self._least) // STEP, 8) * STEP
+        step = max(PRODUCTS_AT_ONCE[self.device] // len(self._least) // STEP, 1) * STEP
         for first in range(0, len(rows), step):
             self._sift(ids[first : first + step], rows[first : first + step].to(self.device))
 
@@ -123,13 +123,13 @@ class NarrowRows:
         """Keep what may be among the best of some rows."""
         products = self._multiply(rows)
         scores = self._scored(ids, products)
-        tops = _tops(scores).cpu().numpy()
         lengths, beside = (part[ids] for part in self._errors)
-        groups = tops.shape[1]
+        groups = -(-len(ids) // GROUP)
         if groups >= self.k and np.isinf(self._least).any():
-            self._least = np.maximum(self._least, self._first_least(tops, _largest(lengths), _largest(beside)))
+            first = self._first_least(_tops(scores).float().cpu().numpy(), _largest(lengths), _largest(beside))
+            self._least = np.maximum(self._least, first)
         cut = self._cut(float(lengths.max()), float(beside.max()))
-        query, group = np.divmod(np.flatnonzero(tops >= cut[:, None]), groups)
+        query, group = np.divmod(np.flatnonzero(_reach(scores, cut)), groups)
         if len(group):
             places = group[:, None] + groups * np.arange(GROUP)
             # of the last groups some rows may be missing: any other will do instead, as they are not kept
@@ -213,8 +213,19 @@ class NarrowRows:
         return torch.from_numpy(values.astype(np.float32)).to(self.device)
 
 
+def _reach(scores: "torch.Tensor", cut: Float32[np.ndarray, " queries"]) -> Bool[np.ndarray, "queries groups"]:
+    """Of which groups the best may reach a query's cut; of some that do not quite, too."""
+    import torch
+
+    if scores.dtype == torch.bfloat16 and (cut > 0).all():
+        # above 0, numbers stand in the order of their bits, which are compared faster; below it they stand under all
+        bits = (cut.view(np.int32) >> 16).astype(np.int16)
+        return np.asarray(_tops(scores.view(torch.int16)).cpu().numpy() >= bits[:, None])
+    return np.asarray(_tops(scores).float().cpu().numpy() >= cut[:, None])
+
+
 def _tops(scores: "torch.Tensor") -> "torch.Tensor":
-    """The best score of every group of rows, for every query, in float32.
+    """The best score of every group of rows, for every query.
 
     Of n groups the first holds rows 0, n, 2n, …, so that the best are found element by element.
     """
@@ -222,8 +233,9 @@ def _tops(scores: "torch.Tensor") -> "torch.Tensor":
 
     queries, rows = scores.shape
     if rows % GROUP:
-        scores = torch.nn.functional.pad(scores, (0, -rows % GROUP), value=-torch.inf)
-    return scores.view(queries, GROUP, -1).amax(1).float()
+        least = -torch.inf if scores.is_floating_point() else torch.iinfo(scores.dtype).min
+        scores = torch.nn.functional.pad(scores, (0, -rows % GROUP), value=least)
+    return scores.view(queries, GROUP, -1).amax(1)
 
 
 def _at(

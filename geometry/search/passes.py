@@ -18,6 +18,9 @@ QUERIES_AT_ONCE = 128
 STORED_BYTES = 256 * 2**20
 """Bytes of a block that nobody wants decoded: a view of the file, so that it may be larger than a decoded one."""
 
+EVEN_ROWS = 1024
+"""A block of more rows is a multiple of these, so that what is left over is multiplied as fast."""
+
 
 @runtime_checkable
 class Reader(Protocol):
@@ -56,7 +59,8 @@ def scan(head: Head, readers: Sequence[Reader]) -> None:
 def _stored_rows(head: Head) -> int:
     matrix = head.opened.matrix
     budget = STORED_BYTES if matrix.max_resident is None else min(STORED_BYTES, matrix.max_resident // 8)
-    return max(64, budget * matrix.shape[0] // matrix.nbytes)
+    rows = max(64, budget * matrix.shape[0] // matrix.nbytes)
+    return rows if rows < EVEN_ROWS else rows // EVEN_ROWS * EVEN_ROWS
 
 
 def block_logits(
