@@ -13,6 +13,7 @@ import geometry as geo
 from geometry.checkpoint import open_checkpoint
 from geometry.checkpoint.scaled import code_values, power_values
 from geometry.errors import CheckpointError
+from geometry.search import neighbors
 
 VOCAB, DIM = 300, 200
 FLOAT8 = {"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2}
@@ -419,3 +420,20 @@ def test_a_vector_of_codes_is_no_vector(tmp_path: Path):
     for read in (checkpoint.vector, checkpoint.matrix):
         with pytest.raises(CheckpointError, match="stored as F8_E4M3"):
             read("a")
+
+
+@pytest.mark.parametrize("metric", ["logit", "cosine"])
+def test_quantised_rows_are_searched_exactly_whichever_way(metric: Any, tmp_path: Path):
+    """By products of decoded rows in float32, on the device at hand, through FAISS, by a scan: as in float64."""
+    tensors, expected = four_bits("nf4", nested=True)
+    head = geo.open_head(write(tmp_path, tensors, hidden_size=192))
+    vectors = np.random.default_rng(0).normal(size=(40, 192))
+    rows = expected.astype(np.float64)
+    truth = vectors @ rows.T
+    if metric == "cosine":
+        truth /= np.linalg.norm(vectors, axis=1)[:, None] * np.linalg.norm(rows, axis=1)
+    truth[:, ~head.candidates()] = -np.inf
+    for backend in ("narrow", "faiss", "scan"):
+        for one, scores in zip(neighbors(head, vectors, 5, metric=metric, backend=backend), truth, strict=True):
+            assert one.ids.tolist() == np.argsort(-scores, kind="stable")[:5].tolist()
+            np.testing.assert_allclose(one.scores, scores[one.ids], rtol=1e-9)
