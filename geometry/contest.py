@@ -128,8 +128,8 @@ def _settle(
     scores = np.full(len(ids), -np.inf)
     for start in range(0, len(ids), SETTLED):
         part = score_with(head, residuals[start : start + SETTLED], "logit")
-        for query in np.flatnonzero(ids[start : start + SETTLED] >= 0).tolist():
-            scores[start + query] = part.exact(query, ids[start + query : start + query + 1])[0]
+        found = np.flatnonzero(ids[start : start + SETTLED] >= 0)
+        scores[start + found] = part.exact_pairs(found, ids[start + found])
     return scores
 
 

@@ -119,6 +119,16 @@ def test_k_must_be_positive(make_head):
         neighbors(make_head(), np.ones((1, 16)), 0)
 
 
+def test_many_queries_are_asked_some_at_a_time(make_head, monkeypatch):
+    head, vectors = make_head(), np.random.default_rng(0).normal(size=(7, 16))
+    together = neighbors(head, vectors, 5)
+    monkeypatch.setattr("geometry.search.rows.ASKED_AT_ONCE", 3)
+    for one, other in zip(neighbors(head, vectors, 5), together, strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        assert one.scores.tolist() == other.scores.tolist()
+    assert neighbors(head, vectors[:0], 5) == []
+
+
 def test_nothing_allowed_finds_nothing(make_head):
     found = neighbors(make_head(), np.ones((1, 16)), 3, allowed=np.zeros(420, dtype=bool))
     assert found[0].ids.tolist() == []

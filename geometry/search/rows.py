@@ -18,6 +18,9 @@ from geometry.search.wide import FaissRows, ScanRows
 Backend = Literal["auto", "narrow", "faiss", "scan"]
 """How candidates are found: products at the precision of the stored rows, or in float32. All give the same answers."""
 
+ASKED_AT_ONCE = 1024
+"""Queries that one pass serves: more would take more memory, and a pass costs next to nothing beside their products."""
+
 DOUBTFUL_AT_ONCE = 16
 """Queries that a plain scan takes at a time: it keeps a bound for every row of each."""
 
@@ -116,12 +119,11 @@ def neighbors(
     """
     if k < 1:
         raise OptionError(f"k={k} arrived; expected at least 1")
-    reader = BestRows(
-        score_with(head, vectors, metric),
-        head.candidates() if allowed is None else allowed,
-        k,
-        backend=backend,
-        device=device,
-    )
-    scan(head, [reader])
-    return reader.result()
+    allowed = head.candidates() if allowed is None else allowed
+    found: list[Neighbors] = []
+    for start in range(0, len(vectors), ASKED_AT_ONCE):
+        scoring = score_with(head, vectors[start : start + ASKED_AT_ONCE], metric)
+        reader = BestRows(scoring, allowed, k, backend=backend, device=device)
+        scan(head, [reader])
+        found += reader.result()
+    return found
