@@ -16,15 +16,20 @@ import pandas as pd
 import geometry as geo
 from geometry.batch import crew, make_plan, run_batch
 
+NAMED = 3
+"""Heads that are named for each winner; all are in the batch."""
+
 
 def told(frame: pd.DataFrame) -> str:
-    """Return, for every sum, each winner and how many heads it wins in."""
+    """Return, for every sum, each winner and the heads it wins in, most first."""
     lines = []
     first = frame[frame["rank"] == 1]
     for _, rows in first.groupby("index"):
-        counts = rows.text.value_counts(sort=False).sort_values(ascending=False, kind="stable")
-        winners = ", ".join(f"{count} × {text.strip() or repr(text)}" for text, count in counts.items())
-        lines.append(f"{rows.expression.iloc[0]}  →  {winners}")
+        lines.append(f"{rows.expression.iloc[0]}")
+        heads = rows.groupby("text", sort=False).spec.apply(list)
+        for text, specs in sorted(heads.items(), key=lambda winner: -len(winner[1])):
+            others = f" and {len(specs) - NAMED} more" if len(specs) > NAMED else ""
+            lines.append(f"  {len(specs)} × {text.strip() or repr(text)}  in {', '.join(specs[:NAMED])}{others}")
     return "\n".join(lines)
 
 
@@ -49,7 +54,7 @@ def main() -> int:
             outcome = run_batch(plan, asked.output, workers)
         print(told(geo.read_batch(asked.output)))
         for row in geo.read_batch(asked.output, "errors").itertuples():
-            sys.stderr.write(f"error: {row.head}: {row.message}\n")
+            sys.stderr.write(f"error: {row.spec}: {row.message}\n")
     except geo.GeometryError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

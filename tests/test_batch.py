@@ -97,8 +97,12 @@ def test_a_files_metadata_say_what_holds_for_all_of_its_rows(heads, tmp_path: Pa
     head = geo.open_head(plan.heads[0])
     file = tmp_path / "out" / "landings" / slugs(plan)[plan.heads[0]] / "folded-cosine-000001.parquet"
     told = json.loads(pq.read_schema(file).metadata[b"geometry"])
-    whence = {"head": head.name, "fingerprint": head.fingerprint, "space": "folded", "metric": "cosine", "seed": 0}
-    assert told == whence | {"record": "landings", "format": 1, "version": geo.__version__}
+    whence = {"head": head.name, "spec": plan.heads[0], "fingerprint": head.fingerprint, "space": "folded"}
+    assert told == whence | {"metric": "cosine", "seed": 0} | {
+        "record": "landings",
+        "format": 1,
+        "version": geo.__version__,
+    }
     (row, *_) = pq.read_table(file, partitioning=None).slice(0, 1).to_pylist()
     assert {name: row[name] for name in (*whence, "version")} == whence | {"version": geo.__version__}
 
@@ -137,7 +141,7 @@ def test_bad_heads_and_expressions_are_rows_and_the_rest_goes_on(heads, tmp_path
     assert [sums.index(one) for one in bad.expression] == bad["index"].tolist()
     assert set(bad.expression) == set(sums[1:4]) - {one for one in sums[1:4] if _lands(heads[0], one)}
     (nowhere,) = errors[errors.expression.isna()].itertuples()
-    assert (nowhere.head, nowhere.error) == ("./nowhere", "CheckpointError")
+    assert (nowhere.head, nowhere.spec, nowhere.error) == ("./nowhere", "./nowhere", "CheckpointError")
     frame = geo.read_batch(tmp_path / "out")
     assert {"sea + horse", "king"} <= set(frame.expression)
     assert frame.fingerprint.nunique() == 2
@@ -152,6 +156,22 @@ def _lands(spec: str, expression: str) -> bool:
     except geo.GeometryError:
         return False
     return True
+
+
+def test_heads_of_one_name_are_told_apart_in_every_row(heads, tmp_path: Path):
+    for number, spec in enumerate(heads):
+        (tmp_path / "runs" / str(number)).mkdir(parents=True)
+        (tmp_path / "runs" / str(number) / "final").symlink_to(spec)
+    given = {"heads": ["runs/*/final"], "expressions": ["sea", "sea sea"], "k": 1}
+    run_batch(make_plan(given, tmp_path), tmp_path / "out")
+    found = [geo.read_batch(tmp_path / "out", record) for record in ("landings", "errors")]
+    for frame in found:
+        assert frame["head"].nunique() <= 2
+        assert sorted(frame.spec) == ["runs/0/final", "runs/1/final"]
+    by_spec = dict(zip(found[0].spec, found[0].fingerprint, strict=True))
+    assert by_spec == {f"runs/{number}/final": geo.open_head(spec).fingerprint for number, spec in enumerate(heads)}
+    (file,) = (tmp_path / "out" / "landings" / "final").iterdir()
+    assert json.loads(pq.read_schema(file).metadata[b"geometry"])["spec"] == "runs/0/final"
 
 
 def test_a_part_that_fails_as_a_whole_is_tried_again(heads, make_head, tmp_path: Path):
@@ -224,7 +244,7 @@ def test_globs_are_expanded_and_every_part_has_its_own_file(tmp_path: Path):
     assert plan.spec("heads/a") == str((tmp_path / "heads" / "a").resolve())
     assert plan.spec("organism") == "organism"
     assert slugs(plan) == {"heads/a": "a", "heads/b": "b", "org/b": "b-2", "organism": "organism"}
-    targets = [Target(plan.spec(head), slug, head, "") for head, slug in slugs(plan).items()]
+    targets = [Target(plan.spec(head), slug, head, "", head) for head, slug in slugs(plan).items()]
     files = [part.place.file for part in parts(plan, targets, 3)]
     assert files[:2] == ["landings/a/folded-logit-000000.parquet", "landings/a/folded-logit-000001.parquet"]
     assert len(files) == len(set(files)) == 4 * 2 * 2 * 2
@@ -372,6 +392,9 @@ def test_sweep_heads_tells_winners_and_what_went_wrong(heads, tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr.startswith("error: ./nowhere: no such head")
     winners = {geo.open_head(spec).land("sea + horse", exclude_inputs=True).landings[0].text for spec in heads}
-    assert done.stdout.startswith("sea + horse  →  ")
-    assert all(text.strip() in done.stdout for text in winners)
+    first, *found = done.stdout.splitlines()
+    assert first == "sea + horse"
+    assert len(found) == len(winners)
+    assert all(f" × {text.strip()}  in " in done.stdout for text in winners)
+    assert all(spec in done.stdout for spec in heads)
     assert len(geo.read_batch(tmp_path / "sweep")) == 4

@@ -15,14 +15,12 @@ FORMAT = 1
 
 Row = Mapping[str, Any]
 
-_WHENCE = {
-    "head": "string", "fingerprint": "string", "expression": "string", "index": "int64", "space": "string",
-    "metric": "string",
-}  # fmt: skip
+_WHOSE = {"head": "string", "spec": "string", "fingerprint": "string"}
+_WHENCE = _WHOSE | {"expression": "string", "index": "int64", "space": "string", "metric": "string"}
 _WHAT = {"rank": "int32", "id": "int64", "text": "string", "bytes": "string", "kind": "string", "score": "float64"}
 _HOW = {"seed": "int64", "version": "string"}
 
-_REPORT = {"head": "string", "fingerprint": "string", "space": "string", "report": "string"} | _HOW
+_REPORT = _WHOSE | {"space": "string", "report": "string"} | _HOW
 
 COLUMNS: Mapping[str, Mapping[str, str]] = {
     "landings": _WHENCE | _WHAT | {"probability": "float64", "is_input": "bool", "is_variant": "bool"} | _HOW,
@@ -39,7 +37,11 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
     "audit": _REPORT,
     "errors": _WHENCE | {"record": "string", "error": "string", "message": "string", "version": "string"},
 }  # fmt: skip
-"""Every record's columns and their types; ``index`` counts the plan's expressions from 0, ``report`` is JSON."""
+"""Every record's columns and their types.
+
+``head`` is what a head is called, ``spec`` what the plan calls it: a sweep's folders often share a last name. ``index``
+counts the plan's expressions from 0, ``report`` is JSON.
+"""
 
 
 def schema(record: str, facts: Mapping[str, Any] | None = None) -> Any:
@@ -74,17 +76,17 @@ def encode(tables: list[Any], record: str, facts: Mapping[str, Any]) -> bytes:
     return written.getvalue()
 
 
-def landing_rows(landing: Landing, index: int) -> Iterable[Row]:
+def landing_rows(landing: Landing, spec: str, index: int) -> Iterable[Row]:
     """Yield a row a ranked token."""
-    whence = _whence(landing.head, landing.expression, index, landing.options.metric)
+    whence = _whence(landing.head, spec, landing.expression, index, landing.options.metric)
     names = (*_WHAT, "probability", "is_input", "is_variant")
     for one in landing.landings:
         yield whence | {name: getattr(one, name) for name in names} | _how(landing.options.seed)
 
 
-def why_rows(why: Why, index: int) -> Iterable[Row]:
+def why_rows(why: Why, spec: str, index: int) -> Iterable[Row]:
     """Yield a row a rival of the winner; ``rank`` 1 is the best of them, ``by_term`` a JSON object."""
-    whence = _whence(why.head, why.expression, index, "logit")
+    whence = _whence(why.head, spec, why.expression, index, "logit")
     whence |= {"winner": why.winner.id, "winner_text": why.winner.text}
     names = set(COLUMNS["why"]) - set(whence) - {"rank", "by_term", "seed", "version"}
     for rank, rival in enumerate(why.rivals, start=1):
@@ -93,10 +95,13 @@ def why_rows(why: Why, index: int) -> Iterable[Row]:
         yield whence | told | {"rank": rank, "by_term": by_term} | _how(why.options.seed)
 
 
-def report_row(head: Head, space: str, report: Mapping[str, Any], seed: int) -> Row:
+def report_row(head: Head, spec: str, space: str, report: Mapping[str, Any], seed: int) -> Row:
     """Return the row of a report on a whole head; the report is a JSON object."""
-    whence = {"head": head.name, "fingerprint": head.fingerprint, "space": space}
-    return whence | {"report": json.dumps(report, ensure_ascii=False, allow_nan=False)} | _how(seed)
+    return (
+        _whose(head, spec)
+        | {"space": space, "report": json.dumps(report, ensure_ascii=False, allow_nan=False)}
+        | _how(seed)
+    )
 
 
 def error_row(error: BaseException, record: str | None = None, **whence: Any) -> Row:
@@ -106,11 +111,12 @@ def error_row(error: BaseException, record: str | None = None, **whence: Any) ->
     return dict.fromkeys(COLUMNS["errors"]) | whence | known
 
 
-def _whence(head: Head, expression: str, index: int, metric: str) -> dict[str, Any]:
-    return {
-        "head": head.name, "fingerprint": head.fingerprint, "expression": expression, "index": index,
-        "space": head.space.name, "metric": metric,
-    }  # fmt: skip
+def _whose(head: Head, spec: str) -> dict[str, Any]:
+    return {"head": head.name, "spec": spec, "fingerprint": head.fingerprint}
+
+
+def _whence(head: Head, spec: str, expression: str, index: int, metric: str) -> dict[str, Any]:
+    return _whose(head, spec) | {"expression": expression, "index": index, "space": head.space.name, "metric": metric}
 
 
 def _how(seed: int) -> dict[str, Any]:

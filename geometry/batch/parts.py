@@ -20,12 +20,14 @@ class Target:
         spec: what opens it, wherever the part is done.
         slug: what its files are called.
         name, fingerprint: as it was opened when the batch began.
+        planned: its spec as the plan has it, which tells it apart in every row.
     """
 
     spec: str
     slug: str
     name: str
     fingerprint: str
+    planned: str
 
 
 @dataclass(frozen=True)

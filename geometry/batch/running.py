@@ -101,7 +101,7 @@ def describe_heads(plan: Plan, crew: Crew) -> dict[str, HeadFacts]:
         WorkerError: a worker went away over it.
     """
     try:
-        waiting = {head: crew.executor.submit(describe, plan.spec(head)) for head in plan.heads}
+        waiting = {head: crew.executor.submit(describe, plan.spec(head), head) for head in plan.heads}
         return {head: future.result() for head, future in waiting.items()}
     except losses() as error:
         raise lost(error, "the opening of heads") from error
@@ -110,7 +110,7 @@ def describe_heads(plan: Plan, crew: Crew) -> dict[str, HeadFacts]:
 def targets_of(plan: Plan, facts: Mapping[str, HeadFacts]) -> list[Target]:
     """Return the heads that can be used, in order."""
     return [
-        Target(plan.spec(head), slug, known["name"], known["fingerprint"])
+        Target(plan.spec(head), slug, known["name"], known["fingerprint"], head)
         for head, slug in slugs(plan).items()
         if (known := facts[head].facts) is not None
     ]

@@ -62,14 +62,20 @@ class Done:
     errors: bytes | None
 
 
-def describe(spec: str) -> HeadFacts:
-    """Open a head and say what it is; nothing is raised."""
+def describe(spec: str, planned: str) -> HeadFacts:
+    """Open a head and say what it is; nothing is raised.
+
+    Args:
+        spec: what opens it.
+        planned: the same as the plan has it.
+    """
     try:
         head = look_at(spec)
         return HeadFacts(head.to_dict(), head.opened.matrix.nbytes)
     except BAD_HEAD as error:
-        row = error_row(error, head=spec)
-        return HeadFacts(None, 0, encode([table("errors", [row])], "errors", {"head": spec}), row["message"])
+        whose = {"head": planned, "spec": planned}
+        row = error_row(error, **whose)
+        return HeadFacts(None, 0, encode([table("errors", [row])], "errors", whose), row["message"])
 
 
 def run_part(part: Part) -> Done:
@@ -91,9 +97,9 @@ def block_size(dim: int, k: int) -> int:
 
 
 def _tables(head: Head, part: Part, errors: list[Row]) -> Iterator[Any]:
-    record = part.place.record
+    record, planned = part.place.record, part.place.target.planned
     if record in OF_HEADS:
-        yield table(record, [report_row(head, part.place.space, _report(head, part), part.seed)])
+        yield table(record, [report_row(head, planned, part.place.space, _report(head, part), part.seed)])
         return
     size = block_size(head.dim, part.k)
     make = _landed if record == "landings" else _explained
@@ -124,7 +130,7 @@ def _landed(head: Head, part: Part, numbered: Sequence[tuple[int, str]], errors:
     scans = LandingScan(head, [concept for _, _, concept in good], options)
     scans.run()
     for query, (index, expression, _) in enumerate(good):
-        yield from landing_rows(scans.landing(query, expression), index)
+        yield from landing_rows(scans.landing(query, expression), part.place.target.planned, index)
 
 
 def _explained(head: Head, part: Part, numbered: Sequence[tuple[int, str]], errors: list[Row]) -> Iterable[Row]:
@@ -133,7 +139,7 @@ def _explained(head: Head, part: Part, numbered: Sequence[tuple[int, str]], erro
         asked = partial(explain, head, expression, options, space=part.place.space)
         why = _tried(asked, part.place, index, expression, errors)
         if why is not None:
-            yield from why_rows(why, index)
+            yield from why_rows(why, part.place.target.planned, index)
 
 
 def _concept(head: Head, expression: str) -> Concept:
@@ -152,4 +158,5 @@ def _tried(make: Callable[[], T], place: Place, index: int, expression: str, err
 
 def _whence(place: Place) -> dict[str, Any]:
     target = place.target
-    return {"head": target.name, "fingerprint": target.fingerprint, "space": place.space, "metric": place.metric}
+    whose = {"head": target.name, "spec": target.planned, "fingerprint": target.fingerprint}
+    return whose | {"space": place.space, "metric": place.metric}
