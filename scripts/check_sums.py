@@ -24,7 +24,7 @@ BLOCK = 256
 def read_expressions(file: Path) -> list[str]:
     """Return the file's expressions, in order."""
     try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = [line.strip() for line in file.read_text(encoding="utf-8-sig").split("\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise OptionError(f"{file} cannot be read as UTF-8 text ({error}); expected one expression a line") from error
     return [line for line in lines if line and not line.startswith("//")]
@@ -44,8 +44,11 @@ def land(head: geo.Head, sums: list[str], options: LandingOptions, space: str) -
 def write_whole(file: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     waiting = file.with_name(file.name + ".part")
-    waiting.write_text(text, encoding="utf-8")
-    waiting.replace(file)
+    try:
+        waiting.write_text(text, encoding="utf-8")
+        waiting.replace(file)
+    finally:
+        waiting.unlink(missing_ok=True)
 
 
 def main() -> int:
@@ -60,7 +63,8 @@ def main() -> int:
     parser.add_argument("--include-inputs", action="store_true")
     asked = parser.parse_args()
     about_file = asked.output.with_name(asked.output.name + ".about.json")
-    if not asked.output.parent.is_dir() or asked.output.is_dir() or asked.file in (asked.output, about_file):
+    written = (asked.output.resolve(), about_file.resolve())
+    if not asked.output.parent.is_dir() or asked.output.is_dir() or asked.file.resolve() in written:
         parser.error(f"{asked.output} cannot be written: expected a new file in a folder that exists, not the input")
     heads, lines, wrong = [], [], []
     try:
@@ -87,7 +91,7 @@ def main() -> int:
         return 1
     for one in wrong:
         print(f"error: {one['head']}: {one['error']}", file=sys.stderr)
-    print(f"{len(lines)} landings on {len(heads)} heads in {asked.output}", file=sys.stderr)
+    print(f"landings: {len(lines):,}, heads: {len(heads):,}, in {asked.output}", file=sys.stderr)
     return 1 if wrong else 0
 
 

@@ -39,8 +39,11 @@ def lines(found: EmojiMap) -> list[str]:
 def write_whole(file: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all."""
     waiting = file.with_name(file.name + ".part")
-    waiting.write_text(text, encoding="utf-8")
-    waiting.replace(file)
+    try:
+        waiting.write_text(text, encoding="utf-8")
+        waiting.replace(file)
+    finally:
+        waiting.unlink(missing_ok=True)
 
 
 def main() -> int:

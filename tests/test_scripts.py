@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,7 +60,8 @@ def test_check_sums_writes_a_line_for_every_sum_and_head(make_head, tmp_path: Pa
     heads = [make_head(seed=seed) for seed in (1, 2)]
     folders = [head.opened.checkpoint.folder for head in heads]
     sums, out = tmp_path / "sums.txt", tmp_path / "out.jsonl"
-    sums.write_text("sea + horse\n\n// a note\nking - man + woman\n", encoding="utf-8")
+    # as an editor on Windows saves it; a mark left before the first word would be landed as part of it
+    sums.write_bytes("\ufeffsea + horse\r\n\r\n// a note\r\nking - man + woman\r\n".encode())
     done = run("check_sums.py", sums, "-H", folders[0], "-H", folders[1], "-o", out, "-k", 3)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
@@ -100,12 +102,25 @@ def test_check_sums_answers_in_the_space_asked_for(make_head, tmp_path: Path, sp
 def test_check_sums_never_writes_over_its_input(tmp_path: Path):
     sums = tmp_path / "sums.txt"
     sums.write_text("sea\n", encoding="utf-8")
-    for output in (sums, tmp_path, tmp_path / "none" / "out.jsonl"):
+    same = tmp_path / "same.txt"
+    same.symlink_to(sums)
+    for output in (sums, same, tmp_path, tmp_path / "none" / "out.jsonl"):
         assert run("check_sums.py", sums, "-o", output).returncode == 2
     assert sums.read_text() == "sea\n"
     sums.write_bytes(b"\xff")
     done = run("check_sums.py", sums, "-o", tmp_path / "out.jsonl")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.slow
+def test_check_sums_leaves_nothing_half_written(make_head, tmp_path: Path):
+    folder = make_head().opened.checkpoint.folder
+    (tmp_path / "sums.txt").write_text("sea\n" * 50, encoding="utf-8")
+    script = [sys.executable, SCRIPTS / "check_sums.py", tmp_path / "sums.txt", "-H", folder]
+    full = shlex.join(map(str, [*script, "-o", tmp_path / "out.jsonl"]))
+    done = subprocess.run(["bash", "-c", f"ulimit -f 1; {full}"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert [one.name for one in tmp_path.glob("*out*")] == []
 
 
 def test_rank_emoji_refuses_what_makes_no_sense(tmp_path: Path):
