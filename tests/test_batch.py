@@ -1,6 +1,7 @@
 """Batches: the rows are those of the library's own functions, whoever computes them."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -13,9 +14,11 @@ from batch_trials import GRID, contents, run, written
 from head_factory import HeadFactory
 
 import geometry as geo
-from geometry.batch import crew, make_plan, read_plan, run_batch
+from geometry.batch import Crew, crew, make_plan, read_plan, run_batch
+from geometry.batch.forecast import forecast
 from geometry.batch.parts import Target, parts, slugs
 from geometry.batch.work import block_size
+from geometry.batch.workers import Serial
 from geometry.concepts import evaluate, residual
 from geometry.errors import OptionError, PlanError
 from geometry.landing import LandingOptions, land_many
@@ -279,6 +282,15 @@ GOOD = {"heads": ["organism"], "expressions": ["sea"]}
         (GOOD | {"expressions": "sea"}, "expressions = 'sea' arrived; expected a list of texts, { file"),
         (GOOD | {"expressions": {"templates": ["{a} + {"], "words": {"a": ["x"]}}}, "the template '{a} + {' arrived"),
         (GOOD | {"expressions": {"templates": ["{a}"], "words": {"b": ["x"]}}}, "expressions: {a} has no words"),
+        (GOOD | {"seed": 2**63}, "seed = 9223372036854775808 arrived; expected 0 to 9,223,372,036,854,775,807"),
+        (
+            GOOD | {"expressions": {"templates": ["{a}"], "words": {"a": {"fil": "x"}}}},
+            "expressions.words.a = {'fil': 'x'} arrived; expected a list of words or { file = ",
+        ),
+        (
+            GOOD | {"expressions": {"templates": ["{a}"], "words": {"a": {"file": os.devnull}}}},
+            f"expressions.words.a: {os.devnull!r} holds no words; expected one a line",
+        ),
         (GOOD | {"expressions": {"templates": ["{a.b}"], "words": {"a": ["x"]}}}, "expected plain names in braces"),
     ],
 )
@@ -299,7 +311,11 @@ def test_files_that_are_no_plan_or_no_text(tmp_path: Path):
     (tmp_path / "sums.txt").write_bytes(b"// nothing\n")
     with pytest.raises(PlanError, match="expressions are none"):
         run_batch(make_plan(GOOD | {"expressions": {"file": "sums.txt"}}, tmp_path), tmp_path / "out")
+    with pytest.raises(PlanError, match=r"cannot be read .embedded null byte"):
+        run_batch(make_plan(GOOD | {"expressions": {"file": "a\0b"}}, tmp_path), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    (tmp_path / "of_windows.toml").write_bytes(b'\xef\xbb\xbfheads = ["organism"]\r\nexpressions = ["sea"]\r\n')
+    assert read_plan(tmp_path / "of_windows.toml").heads == ("organism",)
 
 
 def test_a_folder_of_something_else_is_refused(heads, tmp_path: Path):
@@ -322,10 +338,30 @@ def test_a_folder_of_something_else_is_refused(heads, tmp_path: Path):
     (tmp_path / "other" / "letters.txt").touch()
     with pytest.raises(OptionError, match="holds other files and no batch"):
         run_batch(plan, tmp_path / "other")
+    with pytest.raises(OptionError, match="holds other files and no batch"):
+        forecast(plan, tmp_path / "other", Crew(Serial(), 1))
     with pytest.raises(PlanError, match="holds no batch"):
         geo.read_batch(tmp_path / "other")
     with pytest.raises(PlanError, match="this batch has landings, errors"):
         geo.read_batch(out, "why")
+
+
+def test_damaged_files_are_named(heads, tmp_path: Path):
+    plan, out = make_plan({"heads": heads[:1], "expressions": ["sea"]}, tmp_path), tmp_path / "out"
+    whole = run_batch(plan, out)
+    (file,) = out.rglob("*.parquet")
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    for ask in (lambda: run_batch(plan, out), lambda: geo.read_batch(out)):
+        with pytest.raises(PlanError, match=f"{file.name}' cannot be read .*; delete it and run the batch again"):
+            ask()
+    file.unlink()
+    assert run_batch(plan, out).manifest == whole.manifest
+    assert file.read_bytes() == content
+    for odd in ("{", "[]", "{}", '{"plan": 1, "expressions": 2, "heads": 3, "version": 4}', "null"):
+        (out / "manifest.json").write_text(odd, encoding="utf-8")
+        with pytest.raises(PlanError, match="expected what `geometry batch` wrote"):
+            run_batch(plan, out)
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(heads, tmp_path: Path):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from geometry.atomic import replace_file
 from geometry.errors import OptionError, PlanError
@@ -25,10 +25,7 @@ def held(folder: Path) -> Iterator[None]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / MANIFEST).exists() and not all(_ours(one.name) for one in folder.iterdir()):
-            raise OptionError(
-                f"{str(folder)!r} holds other files and no batch; expected a new or empty folder; give another -o"
-            )
+        check_free(folder)
         with FileLock(folder / LOCK, timeout=0):
             for left in folder.rglob(".*"):
                 if TEMPORARY.fullmatch(left.name):
@@ -41,8 +38,20 @@ def held(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise OptionError(
             f"{str(folder)!r} cannot be written ({error.strerror or error}); expected a folder that can be made or "
-            "written to; make room, or give another -o"
+            "written to; make room and run the same command again, which keeps what is there, or give another -o"
         ) from error
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that is there and of something else.
+
+    Raises:
+        OptionError: It holds files, and they are no batch's.
+    """
+    if folder.exists() and not (folder / MANIFEST).exists() and not all(_ours(one.name) for one in folder.iterdir()):
+        raise OptionError(
+            f"{str(folder)!r} holds other files and no batch; expected a new or empty folder; give another -o"
+        )
 
 
 def _ours(name: str) -> bool:
@@ -81,9 +90,29 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise OptionError(f"{str(folder)!r} is a file; expected a folder, new or a batch's; give another -o") from None
     except (OSError, ValueError, RecursionError) as error:
         raise PlanError(f"{str(path)!r} cannot be read ({error}); expected what `geometry batch` wrote") from error
-    if not isinstance(found, dict) or not {"plan", "expressions", "heads", "version"} <= set(found):
+    if not _is_manifest(found):
         raise PlanError(f"{str(path)!r} is no manifest of a batch; expected what `geometry batch` wrote")
     return found
+
+
+def _is_manifest(found: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether it has what is asked of an earlier run's manifest."""
+    return (
+        isinstance(found, dict)
+        and {"plan", "expressions", "heads", "version"} <= set(found)
+        and isinstance(found["plan"], dict)
+        and isinstance(found["plan"].get("record"), list)
+        and isinstance(found["expressions"], dict)
+        and isinstance(found["expressions"].get("digest"), str)
+        and isinstance(found["heads"], list)
+        and all(isinstance(head, dict) and "spec" in head for head in found["heads"])
+    )
+
+
+def damaged(file: Path, error: Exception) -> PlanError:
+    """Return the line that says that a batch's file cannot be read."""
+    why = " ".join(str(error).split()).rstrip(".")
+    return PlanError(f"{str(file)!r} cannot be read ({why}); delete it and run the batch again")
 
 
 def check_same(folder: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:

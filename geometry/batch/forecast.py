@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from geometry.batch.folder import check_same, read_manifest
+from geometry.batch.folder import check_free, check_same, read_manifest
 from geometry.batch.keys import OF_SUMS
 from geometry.batch.parts import places, rounds
 from geometry.batch.plan import Plan
@@ -98,12 +98,15 @@ def forecast(plan: Plan, folder: str | Path, crew: Crew) -> Forecast:
     """Open every head, count the expressions, and say what a run would do.
 
     Raises:
+        OptionError: The folder is of something else.
         PlanError: The folder is of another plan, or expressions cannot be read.
     """
     folder, counted = Path(folder), tally(plan.expressions)
     facts = describe_heads(plan, crew)
     earlier = read_manifest(folder)
-    if earlier is not None:
+    if earlier is None:
+        check_free(folder)
+    else:
         check_same(folder, earlier, manifest_of(plan, counted, facts))
     heads = tuple(_ahead(plan, head, facts[head], counted.count) for head in plan.heads)
     there = [(folder / place.file).exists() for place in places(plan, targets_of(plan, facts), counted.count)]

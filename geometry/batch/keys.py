@@ -30,7 +30,7 @@ def beside(folder: Path, spec: str) -> str:
 
 def _texts(key: str, given: Any, folder: Path) -> tuple[str, ...]:
     if not isinstance(given, list) or not given or not all(isinstance(one, str) and one.strip() for one in given):
-        raise PlanError(f"{key} = {_short(given)} arrived; expected a list of texts, at least one")
+        raise PlanError(f"{key} = {_short(given)} arrived; expected a list of texts, at least one and none empty")
     return tuple(given)
 
 
@@ -76,9 +76,14 @@ def _expressions(key: str, given: Any, folder: Path) -> Source:
 
 
 def _words(key: str, given: Any, folder: Path) -> tuple[str, ...]:
-    if isinstance(given, dict) and set(given) == {"file"} and isinstance(given["file"], str):
-        given = list(Lines(folder / given["file"]))
-    return _texts(key, given, folder)
+    if not isinstance(given, dict):
+        return _texts(key, given, folder)
+    if set(given) != {"file"} or not isinstance(given["file"], str):
+        raise PlanError(f'{key} = {_short(given)} arrived; expected a list of words or {{ file = "…" }}')
+    words = tuple(Lines(folder / given["file"]))
+    if not words:
+        raise PlanError(f"{key}: {given['file']!r} holds no words; expected one a line")
+    return words
 
 
 def _whole(key: str, given: Any, folder: Path) -> int:

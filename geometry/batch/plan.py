@@ -21,6 +21,9 @@ PART = 4096
 """Expressions whose rows share a file, unless the plan says otherwise."""
 
 MOST_A_PART = 1_000_000
+MOST_SEED = 2**63 - 1
+"""What a column of 64 bits holds."""
+
 NO_SUMS = Listed(())
 
 
@@ -60,6 +63,8 @@ class Plan:
         _held("options", lambda: LandingOptions(k=self.k, among=self.among, seed=self.seed))
         if not 1 <= self.part <= MOST_A_PART:
             raise PlanError(f"part = {self.part} arrived; expected 1 to {MOST_A_PART:,} expressions a file")
+        if self.seed > MOST_SEED:
+            raise PlanError(f"seed = {self.seed} arrived; expected 0 to {MOST_SEED:,}")
 
     @cached_property
     def _refusals(self) -> dict[Pair, str | None]:
@@ -114,7 +119,7 @@ def read_plan(path: str | Path) -> Plan:
     """
     path = Path(path)
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise PlanError(f"{str(path)!r} cannot be read ({error.strerror}); expected a plan, a .toml file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geometry.batch.columns import COLUMNS, schema
-from geometry.batch.folder import read_manifest
+from geometry.batch.folder import damaged, read_manifest
 from geometry.choices import check_choice
 from geometry.errors import PlanError
 
@@ -45,9 +45,7 @@ def read_batch(folder: str | Path, record: str = "landings") -> "pandas.DataFram
         try:
             tables.append(pq.read_table(file, schema=expected, partitioning=None))
         except (OSError, pa.ArrowException) as error:
-            raise PlanError(
-                f"{str(file)!r} cannot be read ({' '.join(str(error).split())}); delete it and run the batch again"
-            ) from error
+            raise damaged(file, error) from error
     frame: pandas.DataFrame = (pa.concat_tables(tables) if tables else expected.empty_table()).to_pandas()
     frame.attrs = {
         "complete": manifest.get("complete", False),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import geometry
-from geometry.batch.folder import check_same, held, put, read_manifest, with_fingerprints, write_manifest
+from geometry.batch.folder import check_same, damaged, held, put, read_manifest, with_fingerprints, write_manifest
 from geometry.batch.parts import Part, Place, Target, files_a_head, head_error_file, parts, places, slugs, steps_of
 from geometry.batch.plan import Plan
 from geometry.batch.sources import Tally, tally
@@ -135,12 +135,22 @@ def manifest_of(plan: Plan, counted: Tally, facts: dict[str, HeadFacts]) -> dict
 
 
 def count_rows(plan: Plan, folder: Path) -> dict[str, int]:
-    """Count the rows of every record in the folder, from the files' own footers."""
+    """Count the rows of every record in the folder, from the files' own footers.
+
+    Raises:
+        PlanError: A file is damaged.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    def rows(file: Path) -> int:
+        try:
+            return int(pq.read_metadata(file).num_rows)
+        except (OSError, pa.ArrowException) as error:
+            raise damaged(file, error) from error
+
     records = (*plan.record, "errors")
-    files = {record: (folder / record).rglob("*.parquet") for record in records}
-    return {record: sum(pq.read_metadata(file).num_rows for file in files[record]) for record in records}
+    return {record: sum(map(rows, (folder / record).rglob("*.parquet"))) for record in records}
 
 
 def _run(plan: Plan, targets: list[Target], folder: Path, crew: Crew, counted: Tally) -> tuple[int, int]:

@@ -45,9 +45,10 @@ class Lines:
                 f"{str(self.path)!r} is no UTF-8 after line {number} ({error.reason}); expected text, one a line; "
                 "save it as UTF-8"
             ) from error
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error  # no file's name holds a zero byte: that is no OSError
             raise PlanError(
-                f"{str(self.path)!r} cannot be read ({error.strerror or error}); expected a text file, one a line; "
+                f"{str(self.path)!r} cannot be read ({why}); expected a text file, one a line; "
                 "paths are relative to the plan's folder"
             ) from error
 
