@@ -13,6 +13,11 @@ WIDTH = 100
 Align = Literal["left", "right"]
 
 
+def many(count: int, noun: str) -> str:
+    """Return a count with its noun, whose plural ends in s."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 @dataclass(frozen=True)
 class Column:
     """A heading and the side its cells keep to."""

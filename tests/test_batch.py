@@ -138,10 +138,14 @@ def test_bad_heads_and_expressions_are_rows_and_the_rest_goes_on(heads, tmp_path
     plan_file = written(tmp_path / "plan.toml", heads=[heads[0], "./nowhere", heads[1]], expressions=sums)
     done = run(plan_file, "-o", tmp_path / "out")
     assert done.returncode == 1
-    assert re.fullmatch(r"error: \d+ rows of errors are in '.*errors'; the rest is done\n", done.stderr)
+    said = (
+        r"error: 5 rows of errors in '.*errors'; the rest is done; the first says: .*/0: cannot read the expression.*\n"
+    )
+    assert re.fullmatch(said, done.stderr)
     errors = geo.read_batch(tmp_path / "out", "errors")
     bad = errors[errors.expression.notna()]
     assert [sums.index(one) for one in bad.expression] == bad["index"].tolist()
+    assert str(errors["index"].dtype) == "Int64"
     assert set(bad.expression) == set(sums[1:4]) - {one for one in sums[1:4] if _lands(heads[0], one)}
     (nowhere,) = errors[errors.expression.isna()].itertuples()
     assert (nowhere.head, nowhere.spec, nowhere.error) == ("./nowhere", "./nowhere", "CheckpointError")

@@ -12,7 +12,7 @@ from geometry.batch.running import describe_heads, manifest_of, targets_of
 from geometry.batch.sources import tally
 from geometry.batch.work import HeadFacts, block_size
 from geometry.batch.workers import Crew
-from geometry.tables import Column, Table
+from geometry.tables import Column, Table, many
 
 BYTES_A_ROW = 27
 """What a row of landings takes in Parquet, by measurement on the bundled head with k = 10."""
@@ -81,8 +81,8 @@ class Forecast:
         ]
         return Table(
             title=(
-                f"{self.expressions:,} expressions on {len(self.heads):,} heads",
-                f"{self.parts:,} parts, {self.kept:,} there already · at most {self.rows:,} rows, "
+                f"{many(self.expressions, 'expression')} on {many(len(self.heads), 'head')}",
+                f"{many(self.parts, 'part')}, {self.kept:,} there already · at most {many(self.rows, 'row')}, "
                 f"about {size_text(self.nbytes)} · nothing is written",
             ),
             columns=columns,

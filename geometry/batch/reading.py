@@ -1,7 +1,8 @@
 """A batch, read back."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from geometry.batch.columns import COLUMNS, schema
 from geometry.batch.folder import damaged, read_manifest
@@ -38,18 +39,40 @@ def read_batch(folder: str | Path, record: str = "landings") -> "pandas.DataFram
     recorded = (*manifest["plan"]["record"], "errors")
     if record not in recorded:
         raise PlanError(f"record {record!r} arrived; this batch has {', '.join(recorded)}: run it with that in record")
-    files = sorted(path for path in (folder / record).rglob("*.parquet") if not path.name.startswith("."))
     expected = schema(record)
     tables = []
-    for file in files:
+    for file in _files(folder, record):
         try:
             tables.append(pq.read_table(file, schema=expected, partitioning=None))
         except (OSError, pa.ArrowException) as error:
             raise damaged(file, error) from error
-    frame: pandas.DataFrame = (pa.concat_tables(tables) if tables else expected.empty_table()).to_pandas()
+    whole = pa.concat_tables(tables) if tables else expected.empty_table()
+    frame: pandas.DataFrame = whole.to_pandas(types_mapper=_with_gaps() if record == "errors" else None)
     frame.attrs = {
         "complete": manifest.get("complete", False),
         "plan": manifest["plan"],
         "version": manifest["version"],
     }
     return frame
+
+
+def first_error(folder: Path) -> str | None:
+    """Return what went wrong first, in the order of the files' names: the head's spec and the message."""
+    import pyarrow.parquet as pq
+
+    for file in _files(folder, "errors"):
+        row = pq.read_table(file, columns=["spec", "message"], partitioning=None).slice(0, 1).to_pylist()[0]
+        return f"{row['spec']}: {row['message']}"
+    return None
+
+
+def _files(folder: Path, record: str) -> list[Path]:
+    return sorted(path for path in (folder / record).rglob("*.parquet") if not path.name.startswith("."))
+
+
+def _with_gaps() -> Callable[[Any], Any]:
+    """Let whole numbers stay whole where some are missing: an error of a whole head has no expression's index."""
+    import pandas as pd
+    import pyarrow as pa
+
+    return {pa.int64(): pd.Int64Dtype()}.get

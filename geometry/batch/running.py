@@ -15,6 +15,7 @@ from geometry.batch.work import HeadFacts, describe, run_part
 from geometry.batch.workers import Crew, Serial, losses, lost
 from geometry.errors import PlanError
 from geometry.progress import counting
+from geometry.tables import many
 
 AHEAD = 2
 """Parts handed out for every worker: one to do, and one that waits."""
@@ -44,7 +45,7 @@ class Outcome:
         """The same in one line."""
         rows = ", ".join(f"{count:,} of {record}" for record, count in self.manifest["rows"].items())
         left_out = ", ".join(f"{one['metric']} in {one['space']}" for one in self.manifest["left_out"])
-        told = f"{self.computed:,} parts computed, {self.kept:,} kept · rows: {rows}"
+        told = f"{many(self.computed, 'part')} computed, {self.kept:,} kept · rows: {rows}"
         return f"{told} · left out, having no meaning: {left_out}" if left_out else told
 
     def to_dict(self) -> dict[str, Any]:

@@ -32,6 +32,8 @@ def batch(
     """Many sums on many heads, as Parquet files; run again, it goes on where it was ended."""
     from geometry.batch import crew, read_plan, run_batch
     from geometry.batch.forecast import forecast
+    from geometry.batch.reading import first_error
+    from geometry.tables import many
 
     if cluster is not None and (workers != 1 or threads):
         raise OptionError("--cluster arrived with --workers or --threads; the cluster has its own: give one of them")
@@ -55,6 +57,7 @@ def batch(
         typer.echo(f"{output}: {outcome.told()}")
     if outcome.errors:
         sys.stderr.write(
-            f"error: {outcome.errors:,} rows of errors are in {str(output / 'errors')!r}; the rest is done\n"
+            f"error: {many(outcome.errors, 'row')} of errors in {str(output / 'errors')!r}; the rest is done; "
+            f"the first says: {first_error(output)}\n"
         )
         raise typer.Exit(1)
