@@ -27,6 +27,11 @@ def _one_line(message: str) -> str:
     return message if len(message) <= LONGEST_LINE else f"{message[:half]} … {message[-half:]}"
 
 
+def what_to_type(extra: str) -> str:
+    """Return the command that adds an extra, in the quotes that every shell takes."""
+    return f'pip install "unembedding-geometry[{extra}]"'
+
+
 class CheckpointError(GeometryError):
     """A folder, a file or a name that no head can be read from."""
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from geometry.bundled import data_folder
-from geometry.errors import GeometryError
+from geometry.errors import GeometryError, what_to_type
 
 SPLIT = 20261125
 
@@ -33,7 +33,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        print(f"error: {error.name} is not installed: pip install 'unembedding-geometry[model]'", file=sys.stderr)
+        print(f"error: {error.name} is not installed: {what_to_type('model')}", file=sys.stderr)
         return 1
     return 0
 

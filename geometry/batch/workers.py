@@ -15,7 +15,7 @@ from multiprocessing.connection import wait
 from threading import Thread
 from typing import Any
 
-from geometry.errors import OptionError, WorkerError
+from geometry.errors import OptionError, WorkerError, what_to_type
 from geometry.progress import tell
 
 MOST_WORKERS = 1024
@@ -135,9 +135,7 @@ def _dask(address: str) -> Iterator[Crew]:
     try:
         distributed: Any = import_module("distributed")
     except ImportError as error:
-        raise OptionError(
-            "--cluster needs Dask, which is not installed; pip install 'unembedding-geometry[cluster]'"
-        ) from error
+        raise OptionError(f"--cluster needs the package distributed: {what_to_type('cluster')}") from error
     try:
         client = distributed.Client(address, timeout=10, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int64, UInt8
 
 from geometry.checkpoint.header import TensorInfo, short
 from geometry.checkpoint.matrix import STORED
-from geometry.errors import CheckpointError
+from geometry.errors import CheckpointError, what_to_type
 
 STEP = 64
 """Rows decoded at once: the package makes several copies of what it is given."""
@@ -70,9 +70,7 @@ def type_sizes(file: Path) -> Mapping[int, tuple[str, int, int]]:
     try:
         return _type_sizes()
     except ImportError as error:
-        raise CheckpointError(
-            f'{file} is a GGUF file, which needs the package gguf: pip install "unembedding-geometry[gguf]"'
-        ) from error
+        raise CheckpointError(f"{file} is a GGUF file, which needs the package gguf: {what_to_type('gguf')}") from error
 
 
 def check_ggml(info: GgmlTensor) -> None:

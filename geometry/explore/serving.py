@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from geometry.errors import OptionError
+from geometry.errors import OptionError, what_to_type
 from geometry.explore import limits
 from geometry.explore.guards import LOOPBACK
 from geometry.explore.shelf import open_shelf
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import uvicorn
 
     import geometry.explore.desk
-
-INSTALL = "pip install 'unembedding-geometry[explore]'"
 
 PORTS = 65_535
 
@@ -41,7 +39,7 @@ def check_installed() -> None:
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
     except ImportError as error:
-        raise OptionError(f"the page needs the packages fastapi and uvicorn: {INSTALL}") from error
+        raise OptionError(f"the page needs the packages fastapi and uvicorn: {what_to_type('explore')}") from error
 
 
 def bind(host: str, port: int) -> socket.socket:

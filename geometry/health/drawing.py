@@ -73,8 +73,9 @@ def _spectrum(audit: "geometry.health.record.Audit") -> Lines:
     dim = len(spectrum.values)
     held = np.cumsum(spectrum.values) / spectrum.values.sum()
     ordinal = np.arange(1, dim + 1, dtype=np.float64)
+    ratio = f"participation ratio {spectrum.participation:.0f}"
     return Lines(
-        f"{spectrum.half} of {dim} directions hold half of the variance (PR {spectrum.participation:.0f})",
+        f"{spectrum.half} of {dim} directions hold half the variance ({ratio})",
         (
             Line("real rows, folded and centred (dashed: no preferred direction)", ordinal, held, 0),
             Line("isotropic", ordinal, ordinal / dim, 0, control=True),

@@ -14,12 +14,11 @@ from geometry.checkpoint.header import short
 from geometry.checkpoint.shards import ADAPTER_CONFIG, is_present
 from geometry.checkpoint.spec import BUNDLED, find_place
 from geometry.choices import check_choice
-from geometry.errors import CheckpointError
+from geometry.errors import CheckpointError, what_to_type
 from geometry.head import Head, open_head
 from geometry.live.guards import check_beside, check_layers, check_parameters
 
 DTYPES = ("float32", "bfloat16", "auto")
-INSTALL = 'pip install "unembedding-geometry[model]"'
 
 SAMPLED_ROWS = 64
 """Rows of the model's own matrix that are held against the head's."""
@@ -34,7 +33,7 @@ def check_installed() -> None:
     try:
         import transformers  # noqa: F401
     except ImportError as error:
-        raise CheckpointError(f"a running model needs the package transformers: {INSTALL}") from error
+        raise CheckpointError(f"a running model needs the package transformers: {what_to_type('model')}") from error
 
 
 def find_folder(spec: str | os.PathLike[str]) -> Path:

@@ -6,6 +6,7 @@ import numpy as np
 
 from geometry.figures.emojimap import SIDE_WIDTH, LegendLine, MapPanel, SumLines, SumMark, emoji_map
 from geometry.figures.page import MARGIN
+from geometry.figures.text import picture
 from geometry.maps.groups import color_of, is_kind, name_of
 from geometry.maps.tables import METHOD_WORDS, percent, trust_words
 
@@ -72,7 +73,10 @@ def _lines(found: "geometry.maps.record.EmojiMap", one: "geometry.maps.record.Pl
         if place not in one.terms
     )[:NEAR]
     kept = round(one.beside * found.k)
-    note = f"nearest by cosine similarity in full dimension; {kept} of {found.k} lie nearest here too"
+    ringed = "ringed: " if any(picture(found.texts[place]) for place in one.nearest.tolist()) else ""
+    lands = f"lands by {one.metric}; " if one.winner_text else ""
+    nearest = f"its {len(one.nearest)} nearest by cosine similarity in full dimension"
+    note = f"{lands}{ringed}{nearest}, {kept} of them nearest here too"
     return SumLines(f"{one.expression} → {one.winner_text.strip() or 'nothing'}", note, near)
 
 

@@ -58,4 +58,4 @@ def test_without_the_extra_it_says_what_to_type():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "pip install 'unembedding-geometry[explore]'" in done.stderr
+    assert 'pip install "unembedding-geometry[explore]"' in done.stderr
