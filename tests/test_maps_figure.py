@@ -20,6 +20,7 @@ def test_the_figure_tells_what_is_seen():
     assert SUM in written  # beside its diamond
     assert {"·sea", "·horse", "Animals & Nature"} <= written
     assert "emoji pushed apart where" in told
+    assert any(text.startswith("lands by logit; ringed: its 10 nearest") for text in written)
     caption = " ".join(text.get_text() for text in figure.texts)
     assert f"trustworthiness {found.trust:.3f}" in " ".join(caption.split())
     assert head.fingerprint in caption
@@ -30,6 +31,7 @@ def test_what_a_sum_lands_on_is_written_where_it_has_no_picture():
     (axes, *_) = found.figure().axes
     written = {text.get_text(): text.get_fontweight() for text in axes.texts}
     assert written[f"·{found.composites[0].winner_text.strip()}"] == written["·sea"] == "bold"
+    assert "ringed" not in " ".join(text.get_text() for one in found.figure().axes for text in one.texts)
 
 
 def test_texts_take_the_place_that_hides_least_and_never_each_other():
