@@ -107,7 +107,7 @@ def growth_figure(found: Sequence[Growth]) -> Any:
     """Seconds over size, both on logarithmic scales, beside a line of slope 1."""
     width, gap = 9.0, 0.75
     with house_style():
-        page = open_page("Exact search grows as the work does", "dashed: slope 1", width=width, body=2.7)
+        page = open_page("Seconds of exact search while one thing doubles", "dashed: slope 1", width=width, body=2.7)
         side = (page.width - gap * len(found)) / len(found)
         for number, one in enumerate(found):
             left = gap * (number + 0.8) + side * number

@@ -75,6 +75,7 @@ def _child(folder: str, expressions: list[str], space: str | None, most: int | N
     """What one process does: everything is imported, then the clock and the peak begin."""
     import faiss  # noqa: F401
     import tokenizers  # noqa: F401
+    import torch  # noqa: F401
 
     import geometry as geo
     from geometry.landing import LandingOptions, land_many

@@ -15,7 +15,7 @@ import geometry as geo
 from geometry.atomic import replace_file
 from geometry.batch import Crew, folder, make_plan, read_plan, run_batch, running, shelf, work
 from geometry.batch.sources import Lines
-from geometry.batch.workers import lost
+from geometry.batch.workers import Serial, lost
 from geometry.errors import OptionError, PlanError, WorkerError
 from geometry.landing import scans
 
@@ -220,3 +220,18 @@ def test_a_head_is_opened_once_and_a_block_of_sums_takes_one_scan(make_head, tmp
     run_batch(plan, tmp_path / "out")
     assert len(readings) == 2 + 1
     assert opened == folders[:1]  # the two that were used last are open still
+
+
+def test_a_worker_of_another_version_is_told(twelve_parts: Path, tmp_path: Path, monkeypatch):
+    """Parts say which version hands them out; the worker's is looked at where they are done."""
+
+    class Elsewhere(Serial):
+        def submit(self, fn, /, *args):
+            with monkeypatch.context() as patch:
+                patch.setattr(geo, "__version__", "9.9")
+                return super().submit(fn, *args)
+
+    with pytest.raises(WorkerError, match=r"a worker has geometry 9\.9, the batch is of .*; install that version"):
+        run_batch(read_plan(twelve_parts), tmp_path / "out", Crew(Elsewhere(), 1))
+    assert not list((tmp_path / "out").rglob("landings/**/*.parquet"))
+    assert run_batch(read_plan(twelve_parts), tmp_path / "out").manifest["complete"]

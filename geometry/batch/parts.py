@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import PurePosixPath
 
+import geometry
 from geometry.batch.keys import OF_SUMS
 from geometry.batch.plan import Plan
 from geometry.batch.sources import chunks
@@ -71,6 +72,7 @@ class Part:
         first: index of its first expression among all.
         expressions: in order.
         k, among, exclude_inputs, seed: as the plan has them.
+        version: of the package that hands it out.
     """
 
     place: Place
@@ -80,6 +82,7 @@ class Part:
     among: Among
     exclude_inputs: bool
     seed: int
+    version: str = geometry.__version__
 
 
 def head_error_file(slug: str) -> str:

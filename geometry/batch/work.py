@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import geometry
 from geometry.batch.columns import Row, encode, error_row, landing_rows, report_row, table, why_rows
 from geometry.batch.keys import OF_HEADS
 from geometry.batch.parts import Part, Place
 from geometry.batch.shelf import in_use, look_at
 from geometry.concepts import Concept, check_direction, evaluate
-from geometry.errors import GeometryError
+from geometry.errors import GeometryError, WorkerError
 from geometry.head import Head
 from geometry.health import audit
 from geometry.landing import LandingOptions
@@ -79,7 +80,16 @@ def describe(spec: str, planned: str) -> HeadFacts:
 
 
 def run_part(part: Part) -> Done:
-    """Do a part; a bad expression or a bad head becomes rows of errors."""
+    """Do a part; a bad expression or a bad head becomes rows of errors.
+
+    Raises:
+        WorkerError: this worker has another version than the batch, and its rows might differ.
+    """
+    if part.version != geometry.__version__:
+        raise WorkerError(
+            f"a worker has geometry {geometry.__version__}, the batch is of {part.version}; expected the same; "
+            "install that version where the workers run, and run the same command again"
+        )
     place, errors = part.place, list[Row]()
     facts = _whence(place) | {"seed": part.seed}
     try:
