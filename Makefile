@@ -21,6 +21,7 @@ lint: .venv/.tools
 	$(BIN)/mypy
 
 bench: .venv/.tools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[bench]"
 	$(BIN)/python benchmarks/table.py --write docs/performance.md
 
 bench-memory: .venv/.tools

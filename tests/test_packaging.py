@@ -53,7 +53,7 @@ EXTRAS = [
 ]
 """(extra, a package of it, a command that needs it)"""
 
-FOR_WORK_HERE = {"test", "lint", "docs"}
+FOR_WORK_HERE = {"bench", "test", "lint", "docs"}
 """Extras that no command needs."""
 
 NAMES = ["-".join((package, command[0])) for _, package, command in EXTRAS]
