@@ -5,9 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from head_factory import HeadFactory
+
 WORDS = ["sea", "horse", "fish", "king", "queen", "man", "woman", "boat", "ocean", "young", "dog", "sun"]
 GRID = {"templates": ["{a} + {b}", "{a} - 0.5 * {b}"], "words": {"a": WORDS, "b": ["horse", "queen", "boat", "puppy"]}}
 """96 sums."""
+
+
+def two_heads(folder: Path, tokenizer_file: Path) -> list[str]:
+    """The folders of two heads, made by seed."""
+    make_head = HeadFactory(folder, tokenizer_file)
+    return [str(make_head(seed=seed).opened.checkpoint.folder) for seed in (11, 12)]
 
 
 def written(plan_file: Path, **given: object) -> Path:

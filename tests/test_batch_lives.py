@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from batch_trials import command, contents, run, written
-from head_factory import HeadFactory
+from batch_trials import command, contents, run, two_heads, written
 
 import geometry as geo
 from geometry.batch import crew, read_plan, run_batch
@@ -23,8 +22,7 @@ KILL_OFTEN = Path(__file__).with_name("kill_often.py")
 
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> list[str]:
-    make_head = HeadFactory(tmp_path_factory.mktemp("heads"), tokenizer_file)
-    return [str(make_head(seed=seed).opened.checkpoint.folder) for seed in (11, 12)]
+    return two_heads(tmp_path_factory.mktemp("heads"), tokenizer_file)
 
 
 @pytest.fixture

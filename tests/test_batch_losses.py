@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from batch_trials import WORDS, contents, written
-from head_factory import HeadFactory
+from batch_trials import WORDS, contents, two_heads, written
 
 import geometry as geo
 from geometry.atomic import replace_file
@@ -22,8 +21,7 @@ from geometry.landing import scans
 
 @pytest.fixture(scope="module")
 def heads(tmp_path_factory: pytest.TempPathFactory, tokenizer_file: Path) -> list[str]:
-    make_head = HeadFactory(tmp_path_factory.mktemp("heads"), tokenizer_file)
-    return [str(make_head(seed=seed).opened.checkpoint.folder) for seed in (11, 12)]
+    return two_heads(tmp_path_factory.mktemp("heads"), tokenizer_file)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import importlib
 import inspect
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from html.parser import HTMLParser
@@ -96,17 +94,6 @@ class _Page(HTMLParser):
 @cache
 def _page(path: Path) -> _Page:
     return _Page(path)
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for module in ("mkdocs", "material", "mkdocstrings"):
-        pytest.importorskip(module, reason='the site\'s packages are absent: pip install -e ".[docs]"')
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def _faults(page: Path) -> list[str]:

@@ -1,23 +1,11 @@
 """The built site in a real browser: read as files, asking nobody, searched without a server, light and dark."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from visiting import Visit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for module in ("mkdocs", "material", "mkdocstrings"):
-        pytest.importorskip(module, reason='the site\'s packages are absent: pip install -e ".[docs]"')
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder]
-    subprocess.run(command, check=True, capture_output=True, cwd=ROOT, timeout=300)
-    return folder
 
 
 @pytest.mark.slow
